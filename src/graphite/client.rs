@@ -1,0 +1,313 @@
+//! Asks Graphite: how many requests at a time, in which format, by which method,
+//! and for how long.
+//!
+//! What a server turned out not to do (raw, POST) is remembered for the life of
+//! the client and said once in the log. The client knows no alert; it decides
+//! nothing about an answer but whether it is one.
+//!
+//! A whole exchange, both tries where there are two, has `timeout` from the
+//! moment at which it may start. Waiting for that moment has a bound of its own,
+//! four times as long, so that a hanging server holds nobody up for ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Method;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::decode::{Content, Sink};
+use super::error::{ClientError, FetchError};
+use super::request::{Endpoint, Wire, content_type, whole};
+use super::settings::{Format, Settings};
+
+/// Bytes of parameters beyond which they travel in a body: gunicorn refuses
+/// request lines of 4 kB, and proxies are no more generous.
+const LONGEST_QUERY: usize = 2000;
+/// How many times `timeout` a request waits for others to end.
+const PATIENCE: u32 = 4;
+const PICTURE_TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_PICTURE: usize = 2 << 20;
+
+/// What Graphite is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query<'a> {
+    /// One target expression.
+    pub target: &'a str,
+    /// Start of the window, as Graphite reads it.
+    pub from: &'a str,
+    /// End of the window, as Graphite reads it.
+    pub until: &'a str,
+}
+
+/// What a whole answer came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Series handed on.
+    pub series: usize,
+    /// Bytes read, after decompression.
+    pub bytes: u64,
+}
+
+/// A Graphite that can be asked; clones share everything.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    endpoint: Endpoint,
+    host: String,
+    public: Option<Url>,
+    timeout: Duration,
+    concurrency: usize,
+    format: Format,
+    cache: bool,
+    permits: Semaphore,
+    pictures: Semaphore,
+    /// Whether the last render found Graphite itself in trouble.
+    down: AtomicBool,
+    /// What the server has shown so far.
+    raw_works: AtomicBool,
+    json_only: AtomicBool,
+    refuses_post: AtomicBool,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Client")
+            .field(&self.0.endpoint.shown())
+            .finish()
+    }
+}
+
+impl Client {
+    /// A client for the Graphite of `settings`; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// Where `graphite.ca` cannot be read, where https is needed and nobody is
+    /// trusted, and where a header cannot be sent.
+    pub fn new(settings: &Settings) -> Result<Self, ClientError> {
+        let concurrency = settings.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        Ok(Self(Arc::new(Inner {
+            endpoint: Endpoint::new(settings)?,
+            host: settings.url.host_str().unwrap_or_default().to_owned(),
+            public: settings.public_url.clone(),
+            timeout: settings.timeout,
+            concurrency,
+            format: settings.format,
+            cache: settings.cache,
+            permits: Semaphore::new(concurrency),
+            pictures: Semaphore::new(1),
+            down: AtomicBool::new(false),
+            raw_works: AtomicBool::new(false),
+            json_only: AtomicBool::new(false),
+            refuses_post: AtomicBool::new(false),
+        })))
+    }
+
+    /// Graphite's host, without a port: `graphite.example.com`.
+    pub fn host(&self) -> &str {
+        &self.0.host
+    }
+
+    /// Asks for `query` and hands each series to `sink` as it arrives.
+    ///
+    /// # Errors
+    ///
+    /// Where there was no whole and sound answer. `sink` may have been handed
+    /// series by then; they are not to be trusted.
+    pub async fn render(
+        &self,
+        query: &Query<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<Summary, FetchError> {
+        let inner = &self.0;
+        let waited = inner.timeout.saturating_mul(PATIENCE);
+        let Ok(Ok(_permit)) = timeout(waited, inner.permits.acquire()).await else {
+            return Err(FetchError::Busy {
+                waited,
+                concurrency: inner.concurrency,
+            });
+        };
+        let result = timeout(inner.timeout, inner.fetch(query, sink))
+            .await
+            .unwrap_or_else(|_| {
+                Err(FetchError::Timeout {
+                    url: inner.endpoint.shown().to_owned(),
+                    after: inner.timeout,
+                })
+            });
+        let outage = result.as_ref().is_err_and(FetchError::is_outage);
+        inner.down.store(outage, Relaxed);
+        result
+    }
+
+    /// The graph at `url`, a link made by `links.rs` on Graphite's own or its
+    /// public address, as a PNG.
+    ///
+    /// `None` where it is not there within five seconds, waiting for another
+    /// picture included, and while Graphite is down: no notification waits for it.
+    pub async fn picture(&self, url: &str) -> Option<Bytes> {
+        let inner = &self.0;
+        let form = inner.parameters(url)?;
+        if inner.down.load(Relaxed) {
+            return None;
+        }
+        timeout(PICTURE_TIMEOUT, async {
+            let _permit = inner.pictures.acquire().await.ok()?;
+            // Again: it may have gone while this one waited.
+            if inner.down.load(Relaxed) {
+                return None;
+            }
+            let response = inner.endpoint.send(&form, inner.method(&form)).await.ok()?;
+            let is_picture = response.status().is_success()
+                && content_type(&response).as_deref() == Some("image/png");
+            if !is_picture {
+                return None;
+            }
+            let body = whole(response, MAX_PICTURE).await?;
+            body.starts_with(b"\x89PNG\r\n\x1a\n").then_some(body)
+        })
+        .await
+        .ok()
+        .flatten()
+    }
+}
+
+impl Inner {
+    /// Asks in the best format that the server can do.
+    async fn fetch(&self, query: &Query<'_>, sink: &mut Sink<'_>) -> Result<Summary, FetchError> {
+        let wire = match self.format {
+            Format::Json => Wire::Json,
+            Format::Auto if self.json_only.load(Relaxed) => Wire::Json,
+            Format::Raw | Format::Auto => Wire::Raw,
+        };
+        let result = self.exchange(query, wire, sink).await;
+        match &result {
+            Ok(_) if wire == Wire::Raw => self.raw_works.store(true, Relaxed),
+            // No series was handed on before any of these errors.
+            Err(error) if wire == Wire::Raw && self.may_lack_raw(error) => {
+                let result = self.exchange(query, Wire::Json, sink).await;
+                if result.is_ok() && !self.json_only.swap(true, Relaxed) {
+                    tracing::info!(
+                        url = self.endpoint.shown(),
+                        raw = %error,
+                        "this server cannot answer in raw; it is asked for json from now on"
+                    );
+                }
+                return result;
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// Whether json is worth a try: a server that cannot do raw either answers
+    /// with something else, or refuses in words that a wrong target gets as well.
+    fn may_lack_raw(&self, error: &FetchError) -> bool {
+        if self.format != Format::Auto {
+            return false;
+        }
+        match error {
+            FetchError::WrongFormat { found, .. } => *found != Content::Html,
+            FetchError::Status {
+                status: 406 | 415, ..
+            } => true,
+            FetchError::Status {
+                status: 400 | 404 | 422 | 501,
+                ..
+            }
+            | FetchError::Reported { .. } => !self.raw_works.load(Relaxed),
+            _ => false,
+        }
+    }
+
+    /// Asks in one format: by GET where the request is short, by POST where it
+    /// is long and no proxy forbids that.
+    ///
+    /// A request holds one target, so there is nothing to cut into smaller ones
+    /// where POST is refused: the target travels whole in a GET.
+    async fn exchange(
+        &self,
+        query: &Query<'_>,
+        wire: Wire,
+        sink: &mut Sink<'_>,
+    ) -> Result<Summary, FetchError> {
+        let form = self.form(query, wire);
+        let method = self.method(&form);
+        let posted = method == Method::POST;
+        let result = self.once(&form, method, wire, sink).await;
+        let Err(FetchError::Status {
+            status: status @ (403 | 405 | 411 | 501),
+            ..
+        }) = result
+        else {
+            return result;
+        };
+        if !posted {
+            return result;
+        }
+        let result = self.once(&form, Method::GET, wire, sink).await;
+        if result.is_ok() && !self.refuses_post.swap(true, Relaxed) {
+            tracing::info!(
+                url = self.endpoint.shown(),
+                status,
+                "POST is refused here; long targets are asked for by GET from now on"
+            );
+        }
+        result
+    }
+
+    async fn once(
+        &self,
+        form: &str,
+        method: Method,
+        wire: Wire,
+        sink: &mut Sink<'_>,
+    ) -> Result<Summary, FetchError> {
+        let response = self.endpoint.send(form, method).await?;
+        let (series, bytes) = self.endpoint.read(response, wire, sink).await?;
+        Ok(Summary { series, bytes })
+    }
+
+    fn method(&self, form: &str) -> Method {
+        match form.len() > LONGEST_QUERY && !self.refuses_post.load(Relaxed) {
+            true => Method::POST,
+            false => Method::GET,
+        }
+    }
+
+    fn form(&self, query: &Query<'_>, wire: Wire) -> String {
+        let mut form = Serializer::new(String::new());
+        form.append_pair("target", query.target)
+            .append_pair("from", query.from)
+            .append_pair("until", query.until)
+            .append_pair("format", wire.name());
+        if !self.cache {
+            form.append_pair("noCache", "1");
+        }
+        form.finish()
+    }
+
+    /// The parameters of a link to this Graphite's `/render`; `None` for any other.
+    fn parameters(&self, url: &str) -> Option<String> {
+        let url = Url::parse(url).ok()?;
+        let render = self.endpoint.render();
+        let is = |own: &Url| own.origin() == url.origin() && own.path() == url.path();
+        let public = self.public.as_ref().map(super::links::render_url);
+        if !is(render) && !public.as_ref().is_some_and(is) {
+            return None;
+        }
+        url.query().map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod fake;
+#[cfg(test)]
+mod tests;
