@@ -15,11 +15,17 @@
 pub mod active;
 pub mod condition;
 mod crontab;
+pub mod definition;
 pub mod duration;
+pub mod evaluate;
 pub mod exclude;
+pub mod group;
 pub mod hash;
+pub mod incident;
 pub mod level;
+pub mod lifecycle;
 mod quantity;
+pub mod receiver;
 pub mod reduce;
 pub mod schedule;
 pub mod target;
@@ -29,8 +35,10 @@ mod zone;
 
 pub use active::Active;
 pub use condition::Condition;
+pub use definition::{Alert, Docs, GraphLink, Group, WithoutData};
 pub use exclude::Exclude;
 pub use level::{Level, Levels};
+pub use receiver::{Policy, Route};
 pub use reduce::{Point, Reduce, Value, Window};
 pub use schedule::Schedule;
 pub use target::{Target, TimeSpec};

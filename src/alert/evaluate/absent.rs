@@ -1,0 +1,217 @@
+//! Readings for what did not come back: series that are gone, targets that
+//! match nothing, answers with too few series.
+
+use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Answer, Dropped, Pass, Reading, TOO_FEW, Why, without};
+use crate::alert::definition::{Alert, WithoutData};
+use crate::alert::duration;
+use crate::alert::group::{Known, Life};
+use crate::alert::lifecycle::{Asks, Missing, Place};
+use crate::alert::target::Target;
+
+impl Pass<'_> {
+    /// Readings for what an answer lacks as a whole.
+    pub(super) fn stand_ins(
+        &mut self,
+        life: &mut Life,
+        (index, alert): (usize, &Alert),
+        answer: &Answer,
+    ) {
+        if answer.series.is_empty() && !self.knows_any(life, index) {
+            let targets: Vec<&str> = alert.targets.iter().map(Target::as_str).collect();
+            let name = targets.join(", ");
+            self.stand_in(life, (index, alert), &name, Why::NothingMatched);
+        }
+        let Some(wanted) = alert.min_series else {
+            return;
+        };
+        let legends: HashSet<&str> = answer.series.iter().map(|seen| &*seen.legend).collect();
+        let found = legends.len();
+        if found < wanted {
+            let why = Why::TooFew { found, wanted };
+            self.stand_in(life, (index, alert), TOO_FEW, why);
+        }
+    }
+
+    fn knows_any(&self, life: &Life, index: usize) -> bool {
+        let mine = |known: &Known| {
+            !known.active.as_ref().is_some_and(|active| active.stands_in)
+                && self.owner(known.source) == Some(index)
+        };
+        life.series.values().any(mine)
+    }
+
+    fn stand_in(&mut self, life: &mut Life, (index, alert): (usize, &Alert), name: &str, why: Why) {
+        let source = self.source(index, 0);
+        let place = life.place(source, self.slot);
+        let legend: Arc<str> = Arc::from(name);
+        let asks = without(alert.no_data, false);
+        let idle = matches!(asks, Asks::CountsAsOk | Asks::Ignored);
+        if idle && !self.all && !life.series.contains_key(&legend) {
+            return;
+        }
+        let known = match life.series.entry(Arc::clone(&legend)) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                self.out.known_changed = true;
+                entry.insert(Known::default())
+            }
+        };
+        if known.seen == life.pass {
+            return;
+        }
+        self.out.known_changed |= known.source != source;
+        known.seen = life.pass;
+        let active = known.active.get_or_insert_default();
+        // a start must find the alert that it stands for
+        self.out.known_changed |= !active.stands_in || known.source != source;
+        active.stands_in = true;
+        known.source = source;
+        self.returned += 1;
+        let counts = why == Why::NothingMatched && matches!(alert.no_data, WithoutData::Level(_));
+        self.out.judged += usize::from(counts);
+        let twice = false;
+        let value = None;
+        self.push(Reading {
+            legend,
+            alert: index,
+            source,
+            asks,
+            value,
+            why,
+            place,
+            twice,
+            counts,
+        });
+    }
+
+    /// Readings for the known series that no alert returned.
+    pub(super) fn not_returned(&mut self, life: &mut Life, answers: &[Option<Answer>]) {
+        if self.returned == life.series.len() {
+            return;
+        }
+        let pass = life.pass;
+        let mut gone: Vec<Arc<str>> = life
+            .series
+            .iter()
+            .filter(|(legend, known)| known.seen != pass && !self.excluded.contains(*legend))
+            .map(|(legend, _)| Arc::clone(legend))
+            .collect();
+        // a map has no order, and the same slot must give the same result
+        gone.sort_unstable();
+        for legend in gone {
+            self.gone(life, &legend, answers);
+        }
+    }
+
+    fn gone(&mut self, life: &mut Life, legend: &Arc<str>, answers: &[Option<Answer>]) {
+        let head = (life.head.answers, life.head.answered_ms);
+        let Some(known) = life.series.get(legend) else {
+            return;
+        };
+        let source = known.source;
+        let place = life.place(source, self.slot);
+        let owner = self.owner(source);
+        let group = self.group;
+        let alert = owner.and_then(|index| group.alerts.get(index));
+        if known.active.as_ref().is_some_and(|active| active.stands_in) {
+            let answered =
+                owner.is_none_or(|index| answers.get(index).is_some_and(Option::is_some));
+            if answered {
+                let (asks, why) = (Asks::CountsAsOk, Why::NoLongerCalledFor);
+                self.push_gone(legend, (owner, source), asks, why, place, false);
+            }
+            return;
+        }
+        if !self.complete {
+            // nothing vanishes now, but for its own alert this was a slot without
+            // data: its target counts as answered
+            let answered = owner.is_some_and(|index| matches!(answers.get(index), Some(Some(_))));
+            let known = life.series.get_mut(legend);
+            if let Some(active) = known.and_then(|known| known.active.as_mut())
+                && answered
+                && active.last_data.is_none()
+            {
+                active.last_data = Some(place.answered);
+                self.out.touched.push(Arc::clone(legend));
+            }
+            return;
+        }
+        if let Some(pattern) = alert.and_then(|alert| alert.exclude.excluded_by(legend)) {
+            self.exclude(life, legend, pattern);
+            return;
+        }
+        let (missing, missing_for, forget_after) = match (alert, group.alerts.first()) {
+            (Some(alert), _) => (alert.missing, alert.missing_for, Some(alert.forget_after)),
+            (None, Some(first)) => (first.missing, first.missing_for, None),
+            (None, None) => return,
+        };
+        let Some(known) = life.series.get_mut(legend) else {
+            return;
+        };
+        let missing_since = &mut known.active.get_or_insert_default().missing;
+        if missing_since.is_none() {
+            self.out.touched.push(Arc::clone(legend));
+        }
+        let since = *missing_since.get_or_insert(Missing {
+            answers: head.0,
+            answered_ms: head.1,
+        });
+        let further = head.0.saturating_sub(since.answers);
+        let absent = Duration::from_millis(head.1.saturating_sub(since.answered_ms));
+        let forgotten = match forget_after {
+            Some(after) => further >= 1 && absent >= missing_for.saturating_add(after),
+            None => absent >= missing_for,
+        };
+        if forgotten {
+            self.out.known_changed = true;
+            let reason = match alert {
+                Some(_) => format!(
+                    "has been gone for {} and is forgotten",
+                    duration::rough(absent)
+                ),
+                None => "its target left the configuration, so it is forgotten".to_owned(),
+            };
+            self.out.dropped.push(Dropped {
+                legend: Arc::clone(legend),
+                reason,
+            });
+            return;
+        }
+        let reads = alert.is_some() && absent >= missing_for;
+        let asks = if reads {
+            without(missing, true)
+        } else {
+            Asks::Ignored
+        };
+        let counts = alert.is_some() && matches!(missing, WithoutData::Level(_));
+        self.out.judged += usize::from(counts);
+        self.push_gone(legend, (owner, source), asks, Why::Gone, place, counts);
+    }
+
+    fn push_gone(
+        &mut self,
+        legend: &Arc<str>,
+        (owner, source): (Option<usize>, u16),
+        asks: Asks,
+        why: Why,
+        place: Place,
+        counts: bool,
+    ) {
+        self.push(Reading {
+            legend: Arc::clone(legend),
+            alert: owner.unwrap_or(0),
+            source,
+            asks,
+            value: None,
+            why,
+            place,
+            twice: false,
+            counts,
+        });
+    }
+}
