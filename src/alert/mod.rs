@@ -33,6 +33,7 @@ pub mod schedule;
 pub mod target;
 mod thresholds;
 pub mod time;
+pub mod world;
 mod zone;
 
 pub use active::Active;

@@ -1,0 +1,367 @@
+//! The agent's own incidents, all of the built-in alert `graphite-pager`:
+//! Graphite fails, a receiver fails, the store fails, many series fall silent
+//! at once (design 4.10, 4.12, 6). One page, not a thousand.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{LEAVE, World};
+use crate::alert::definition::Docs;
+use crate::alert::incident::{About, BUILT_IN, Incident, IncidentId, Subject};
+use crate::alert::level::Level;
+use crate::alert::time::Timestamp;
+
+/// A clock that is further back than this was set.
+const SET_BACK: Duration = Duration::from_secs(10);
+
+/// The store's name among the agent's own incidents.
+const STORE: &str = "(store)";
+
+impl World {
+    /// Records how fetching for a group went.
+    pub(super) fn fetched(&mut self, name: &Arc<str>, failure: Option<&str>, slot: Timestamp) {
+        let Some(entry) = self.groups.get_mut(name) else {
+            return;
+        };
+        let head = &mut entry.life.head;
+        head.failure = failure.map(str::to_owned);
+        head.failing_since = match failure {
+            Some(_) => Some(head.failing_since.unwrap_or(slot).min(slot)),
+            None => None,
+        };
+    }
+
+    /// Records that the store failed, or works again.
+    pub fn store_failed(&mut self, why: Option<&str>, now: Timestamp) {
+        let level = if why.is_some() {
+            Level::Critical
+        } else {
+            Level::Ok
+        };
+        let words = why.map(|why| format!("cannot be written: {why}"));
+        let reason = why.map_or("is written again".to_owned(), |why| {
+            format!("failed: {why}")
+        });
+        self.own(STORE, level, words, reason, now);
+    }
+
+    /// Whether it is known to fail.
+    pub fn store_is_troubled(&self) -> bool {
+        self.own_is_open(&Arc::from(STORE))
+    }
+
+    /// Everything that only time brings about. Called at least once a second.
+    pub fn tick(&mut self, now: Timestamp) {
+        if now.plus(SET_BACK) < self.ticked {
+            self.clock_set_back(now);
+        }
+        self.ticked = now;
+        self.leave(now);
+        self.look_after_itself(now);
+        self.mark_all_due(now);
+        self.troubled_receivers(now);
+        self.clean_up(now);
+    }
+
+    /// Nothing may wait for an instant of a time that was wrong.
+    pub(super) fn clock_set_back(&mut self, now: Timestamp) {
+        for (key, delivery) in &mut self.deliveries {
+            let before = delivery.clone();
+            delivery.never_in_the_future(now);
+            if *delivery != before {
+                self.dirty.deliveries.insert(key.clone());
+            }
+        }
+        self.started = self.started.min(now);
+        let memory = &mut self.memory;
+        for since in [&mut memory.outage_since, &mut memory.few_silent_since] {
+            self.dirty.memory |= since.is_some_and(|since| since > now);
+            *since = since.map(|since| since.min(now));
+        }
+        for entry in self.groups.values_mut() {
+            entry.leaves_at = entry.leaves_at.map(|at| at.min(now.plus(LEAVE)));
+            let head = &mut entry.life.head;
+            head.failing_since = head.failing_since.map(|at| at.min(now));
+        }
+    }
+
+    pub(super) fn look_after_itself(&mut self, now: Timestamp) {
+        self.outage(now);
+        self.silence(now);
+    }
+
+    /// Ends what belongs to alerts that left the configuration.
+    fn leave(&mut self, now: Timestamp) {
+        let gone: Vec<Arc<str>> = self
+            .groups
+            .iter()
+            .filter(|(_, entry)| entry.leaves_at.is_some_and(|at| at <= now))
+            .map(|(name, _)| Arc::clone(name))
+            .collect();
+        for name in gone {
+            self.end_group(&name, now);
+            let own: Arc<str> = Arc::clone(&name);
+            self.own(
+                &own,
+                Level::Ok,
+                None,
+                "its alert left the configuration".to_owned(),
+                now,
+            );
+            if let Some(entry) = self.groups.remove(&name) {
+                for legend in entry.life.series.into_keys() {
+                    let key = (Arc::clone(&name), legend);
+                    self.silent.remove(&key);
+                    self.dirty.series.insert(key);
+                }
+            }
+            self.dirty.heads.insert(Arc::clone(&name));
+            self.dirty.known.insert(name);
+        }
+    }
+
+    /// One incident for a group that fails, one for all where many do.
+    fn outage(&mut self, now: Timestamp) {
+        // the latest try of each group, also of one that has not been tried since
+        // the start: a restart is no news of Graphite
+        let mut tried = 0;
+        let mut failing = Vec::new();
+        let mut fresh = false;
+        for (name, entry) in &self.groups {
+            if entry.life.head.slot.is_some() && entry.is_asked() {
+                tried += 1;
+                if let Some(since) = entry.life.head.failing_since {
+                    fresh |= entry.life.ready;
+                    let why = entry.life.head.failure.clone().unwrap_or_default();
+                    failing.push((Arc::clone(name), since, why));
+                }
+            }
+        }
+        let count = failing.len();
+        let all = count > 0 && (count == tried || (count > 5 && count * 5 > tried));
+        let host = Arc::clone(&self.setup.host);
+        if all {
+            let first = failing
+                .iter()
+                .map(|(_, since, _)| *since)
+                .max()
+                .unwrap_or(now)
+                .min(now);
+            let since = *self.memory.outage_since.get_or_insert_with(|| {
+                self.dirty.memory = true;
+                first
+            });
+            if fresh && now.since(since) >= self.setup.error_for {
+                let why = failing
+                    .first()
+                    .map(|(_, _, why)| why.as_str())
+                    .unwrap_or_default();
+                let words = format!("is not answering: {why}");
+                let reason = format!("{count} of {tried} alerts could not be fetched: {why}");
+                self.own(&host, Level::Critical, Some(words), reason, now);
+            }
+        } else if tried > 0 && self.memory.outage_since.take().is_some() {
+            self.dirty.memory = true;
+            self.own(&host, Level::Ok, None, "answers again".to_owned(), now);
+            // their own clocks start when the common trouble is over
+            for (name, since, _) in &mut failing {
+                *since = now;
+                if let Some(entry) = self.groups.get_mut(name) {
+                    entry.life.head.failing_since = Some(now);
+                    self.dirty.heads.insert(Arc::clone(name));
+                }
+            }
+        }
+        self.failing_groups(&failing, all, now);
+    }
+
+    fn failing_groups(
+        &mut self,
+        failing: &[(Arc<str>, Timestamp, String)],
+        all: bool,
+        now: Timestamp,
+    ) {
+        for (name, since, why) in failing {
+            let ready = self.groups.get(name).is_some_and(|entry| entry.life.ready);
+            if ready && !all && now.since(*since) >= self.setup.error_for {
+                let words = format!("cannot be fetched: {why}");
+                let reason = format!("fetching failed: {why}");
+                self.own(name, Level::Critical, Some(words), reason, now);
+            }
+        }
+        let open = self.named.keys().filter(|(group, _)| &**group == BUILT_IN);
+        let working: Vec<Arc<str>> = open
+            .map(|(_, series)| series)
+            .filter(|name| {
+                self.groups.get(*name).is_some_and(|entry| {
+                    entry.life.ready && entry.life.head.failing_since.is_none()
+                })
+            })
+            .cloned()
+            .collect();
+        for name in working {
+            self.own(&name, Level::Ok, None, "is fetched again".to_owned(), now);
+        }
+    }
+
+    pub(super) fn own_is_open(&self, series: &Arc<str>) -> bool {
+        self.named
+            .contains_key(&(Arc::from(BUILT_IN), Arc::clone(series)))
+    }
+
+    /// Ends the agent's own incidents that are about something which the
+    /// configuration no longer has: nothing else ever would.
+    pub(super) fn end_stale(&mut self, now: Timestamp) {
+        let known = |series: &str| {
+            series == STORE
+                || *series == *self.setup.host
+                || *series == *self.silence_name()
+                || self.groups.contains_key(series)
+                || self
+                    .setup
+                    .policies()
+                    .any(|policy| *series == *format!("(receiver {})", policy.name))
+        };
+        let stale: Vec<Arc<str>> = self
+            .named
+            .keys()
+            .filter(|(group, series)| **group == *BUILT_IN && !known(series))
+            .map(|(_, series)| Arc::clone(series))
+            .collect();
+        for series in stale {
+            let reason = "the configuration no longer has it".to_owned();
+            self.own(&series, Level::Ok, None, reason, now);
+        }
+    }
+
+    /// Opens or resolves an incident of the built-in alert.
+    fn own(
+        &mut self,
+        series: &str,
+        level: Level,
+        words: Option<String>,
+        reason: String,
+        now: Timestamp,
+    ) {
+        let docs = self
+            .setup
+            .docs_url
+            .clone()
+            .map_or(Docs::Nowhere, Docs::Under);
+        let group = Arc::from(BUILT_IN);
+        let at = (now, now);
+        self.named_incident(
+            &group,
+            series,
+            Subject::Agent,
+            level,
+            at,
+            reason,
+            |incident| {
+                incident.about = About {
+                    docs,
+                    ..About::default()
+                };
+                if words.is_some() {
+                    incident.words = words;
+                }
+            },
+        );
+    }
+
+    /// The incident, where it is open, or else the open one of the same series.
+    fn present(&self, id: IncidentId) -> Option<IncidentId> {
+        let incident = self.incidents.get(&id)?;
+        let same = |other: &&Incident| {
+            other.is_open() && other.group == incident.group && other.series == incident.series
+        };
+        match incident.is_open() {
+            true => Some(id),
+            false => self.incidents.values().find(same).map(|open| open.id),
+        }
+    }
+
+    /// Receivers that refuse, or take nothing for too long: their fallbacks are
+    /// told as well, and everybody else of the trouble.
+    pub(super) fn troubled_receivers(&mut self, now: Timestamp) {
+        let mut troubled: BTreeMap<Arc<str>, String> = BTreeMap::new();
+        let mut fallbacks = Vec::new();
+        for ((id, receiver, _), delivery) in &self.deliveries {
+            let Some(policy) = self.setup.policy(receiver) else {
+                continue;
+            };
+            let late = delivery.due_since.map(|since| now.since(since));
+            let refused = delivery.rejected && late.is_some();
+            let late = late.filter(|late| *late >= policy.fallback_after);
+            if !refused && late.is_none() {
+                continue;
+            }
+            let why = delivery.why.as_deref().unwrap_or("no attempt was answered");
+            let words = if refused {
+                format!("rejects what it is told: {why}")
+            } else {
+                format!("cannot be told: {why}")
+            };
+            troubled.entry(Arc::clone(receiver)).or_insert(words);
+            if let Some(fallback) = &policy.fallback {
+                // what waits for a refused end of its series is refused with it
+                let present = self.present(*id);
+                fallbacks.extend(present.map(|id| (id, Arc::clone(fallback))));
+            }
+        }
+        for (id, fallback) in fallbacks {
+            let Some(incident) = self.incidents.get_mut(&id) else {
+                continue;
+            };
+            if incident.is_open() && incident.also.insert(fallback) {
+                self.dirty.incidents.insert(id);
+                self.dirty.owed = true;
+                self.ensure_deliveries(id, now, now);
+            }
+        }
+        let open = self.named.keys().filter(|(group, _)| &**group == BUILT_IN);
+        let named =
+            open.filter_map(|(_, series)| series.strip_prefix("(receiver ")?.strip_suffix(')'));
+        let well: Vec<String> = named
+            .filter(|name| !troubled.contains_key(*name))
+            .map(str::to_owned)
+            .collect();
+        for (name, words) in troubled {
+            let reason = words.clone();
+            let series = format!("(receiver {name})");
+            self.own(&series, Level::Critical, Some(words), reason, now);
+        }
+        for name in well {
+            let reason = match self.setup.policy(&name) {
+                Some(_) => "takes messages again",
+                None => "left the configuration",
+            };
+            let series = format!("(receiver {name})");
+            self.own(&series, Level::Ok, None, reason.to_owned(), now);
+        }
+    }
+}
+
+impl World {
+    /// Groups whose latest fetch failed, and groups that were tried.
+    pub fn failing(&self) -> (usize, usize) {
+        let tried = || {
+            let entries = self.groups.values();
+            entries.filter(|entry| entry.life.ready && entry.is_asked())
+        };
+        let failing = tried()
+            .filter(|entry| entry.life.head.failing_since.is_some())
+            .count();
+        (failing, tried().count())
+    }
+
+    /// Receivers that refuse, or have taken nothing for too long.
+    pub fn troubled(&self) -> Vec<String> {
+        let names = self.setup.policies().map(|policy| &policy.name);
+        names
+            .filter(|name| self.own_is_open(&Arc::from(format!("(receiver {name})"))))
+            .map(ToString::to_string)
+            .collect()
+    }
+}

@@ -1,0 +1,208 @@
+//! What changed since it was last written, and how state is read back.
+//!
+//! Only what changed is handed out: a quiet evaluation costs its group's
+//! counters and nothing per series. Values travel as the domain's own types; a
+//! store decides how they look on disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{DeliveryKey, Memory, World};
+use crate::alert::delivery::Delivery;
+use crate::alert::group::Head;
+use crate::alert::incident::{Incident, IncidentId};
+use crate::alert::lifecycle::Active;
+
+/// Names one series: group and legend.
+pub type SeriesKey = (Arc<str>, Arc<str>);
+
+/// The series of a group, each with the index of its target in `Head::sources`.
+pub type KnownSeries = Vec<(Arc<str>, u16)>;
+
+/// What has to be written, by key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dirty {
+    pub heads: BTreeSet<Arc<str>>,
+    pub known: BTreeSet<Arc<str>>,
+    pub series: BTreeSet<SeriesKey>,
+    pub incidents: BTreeSet<IncidentId>,
+    pub deliveries: BTreeSet<DeliveryKey>,
+    pub memory: bool,
+    /// Nothing that was written before is there any more.
+    pub whole: bool,
+    /// Whether losing it could lose or double a message.
+    pub owed: bool,
+}
+
+/// Changes to be written in one transaction. `None` deletes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Counters of groups.
+    pub heads: Vec<(Arc<str>, Option<Head>)>,
+    /// Legends and sources of groups whose known series changed; `None`: the group is gone.
+    pub known: Vec<(Arc<str>, Option<KnownSeries>)>,
+    /// Series with a running clock or an incident, by group and legend.
+    pub series: Vec<(SeriesKey, Option<Active>)>,
+    /// Incidents.
+    pub incidents: Vec<(IncidentId, Option<Incident>)>,
+    /// Deliveries.
+    pub deliveries: Vec<(DeliveryKey, Option<Delivery>)>,
+    /// The agent's own memory.
+    pub memory: Option<Memory>,
+    /// It is everything: whatever the store holds besides is deleted.
+    pub whole: bool,
+    /// Whether losing it could lose or double a message: it must be on disk
+    /// before anything is sent.
+    pub owed: bool,
+}
+
+/// Everything that a store holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Saved {
+    /// Counters of groups.
+    pub heads: BTreeMap<Arc<str>, Head>,
+    /// Known series of groups.
+    pub known: BTreeMap<Arc<str>, KnownSeries>,
+    /// Series with a running clock or an incident.
+    pub series: BTreeMap<SeriesKey, Active>,
+    /// Incidents.
+    pub incidents: BTreeMap<IncidentId, Incident>,
+    /// Deliveries.
+    pub deliveries: BTreeMap<DeliveryKey, Delivery>,
+    /// The agent's own memory.
+    pub memory: Memory,
+}
+
+impl Saved {
+    /// What a store that held this holds once `batch` is written: the meaning
+    /// of a commit, whatever the store.
+    pub fn apply(&mut self, batch: Batch) {
+        fn put<K: Ord, V>(into: &mut BTreeMap<K, V>, rows: Vec<(K, Option<V>)>) {
+            for (key, row) in rows {
+                match row {
+                    Some(row) => drop(into.insert(key, row)),
+                    None => drop(into.remove(&key)),
+                }
+            }
+        }
+        if batch.whole {
+            *self = Self::default();
+        }
+        put(&mut self.heads, batch.heads);
+        put(&mut self.known, batch.known);
+        put(&mut self.series, batch.series);
+        put(&mut self.incidents, batch.incidents);
+        put(&mut self.deliveries, batch.deliveries);
+        if let Some(memory) = batch.memory {
+            self.memory = memory;
+        }
+    }
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+            && self.known.is_empty()
+            && self.series.is_empty()
+            && self.incidents.is_empty()
+            && self.deliveries.is_empty()
+            && self.memory.is_none()
+            && !self.whole
+    }
+}
+
+impl World {
+    /// Whether something has to be written before anything may be sent.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty.owed
+    }
+
+    /// Hands out everything that changed since it was last called.
+    pub fn take_batch(&mut self) -> Batch {
+        let dirty = std::mem::take(&mut self.dirty);
+        let heads = dirty.heads.into_iter().map(|name| {
+            let head = self.groups.get(&name).map(|entry| entry.life.head.clone());
+            (name, head)
+        });
+        let known = dirty.known.into_iter().map(|name| {
+            let known = self.groups.get(&name).map(|entry| {
+                let series = entry.life.series.iter();
+                series
+                    .map(|(legend, known)| (Arc::clone(legend), known.source))
+                    .collect()
+            });
+            (name, known)
+        });
+        let series = dirty.series.into_iter().map(|(group, legend)| {
+            let life = self.groups.get(&group).map(|entry| &entry.life);
+            let known = life.and_then(|life| life.series.get(&legend));
+            let active = known.and_then(|known| known.active.as_deref().cloned());
+            ((group, legend), active)
+        });
+        let incidents = dirty
+            .incidents
+            .into_iter()
+            .map(|id| (id, self.incidents.get(&id).cloned()));
+        // receivers that are gone are told the end only while the process lives
+        let lasting = dirty
+            .deliveries
+            .into_iter()
+            .filter(|key| !self.retired.contains_key(&key.1));
+        let deliveries = lasting.map(|key| {
+            let delivery = self.deliveries.get(&key).cloned();
+            (key, delivery)
+        });
+        Batch {
+            heads: heads.collect(),
+            known: known.collect(),
+            series: series.collect(),
+            incidents: incidents.collect(),
+            deliveries: deliveries.collect(),
+            memory: dirty.memory.then(|| self.memory.clone()),
+            whole: dirty.whole,
+            owed: dirty.owed,
+        }
+    }
+
+    /// The store lost what was written: the next batch is everything.
+    pub fn write_everything(&mut self) {
+        let dirty = &mut self.dirty;
+        for (name, entry) in &self.groups {
+            dirty.heads.insert(Arc::clone(name));
+            dirty.known.insert(Arc::clone(name));
+            let series = entry.life.series.iter();
+            let active = series.filter(|(_, known)| known.active.is_some());
+            let keys = active.map(|(legend, _)| (Arc::clone(name), Arc::clone(legend)));
+            dirty.series.extend(keys);
+        }
+        dirty.incidents.extend(self.incidents.keys());
+        dirty.deliveries.extend(self.deliveries.keys().cloned());
+        dirty.memory = true;
+        dirty.whole = true;
+        dirty.owed = true;
+    }
+
+    /// Takes back a batch that could not be written: it will be part of the next.
+    pub fn not_written(&mut self, batch: &Batch) {
+        let dirty = &mut self.dirty;
+        dirty
+            .heads
+            .extend(batch.heads.iter().map(|(key, _)| Arc::clone(key)));
+        dirty
+            .known
+            .extend(batch.known.iter().map(|(key, _)| Arc::clone(key)));
+        dirty
+            .series
+            .extend(batch.series.iter().map(|(key, _)| key.clone()));
+        dirty
+            .incidents
+            .extend(batch.incidents.iter().map(|(key, _)| *key));
+        dirty
+            .deliveries
+            .extend(batch.deliveries.iter().map(|(key, _)| key.clone()));
+        dirty.memory |= batch.memory.is_some();
+        dirty.whole |= batch.whole;
+        dirty.owed |= batch.owed;
+    }
+}

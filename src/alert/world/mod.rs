@@ -1,0 +1,218 @@
+//! Everything the agent knows, and what follows from each thing that happens:
+//! an evaluation, a failed fetch, a second that passes, an accepted message, a
+//! new configuration.
+//!
+//! Each of these is one method that takes the time as an argument, changes the
+//! state in memory and marks what changed; `take_batch` (in `batch.rs`) hands
+//! that out to be written in one transaction, before anything is sent. There is
+//! no I/O and no clock here, so the whole agent can run in a simulation.
+//!
+//! - `pass.rs`: an evaluation and its transitions
+//! - `overflow.rs`: incidents that stand for others
+//! - `agent.rs`: the agent's own incidents: Graphite fails, receivers fail
+//! - `silence.rs`: many series that fall silent at once
+//! - `telling.rs`: who is owed something, and what came of an attempt
+//! - `next.rs`: the most urgent thing to tell a receiver
+//! - `setup.rs`: a new configuration, a start from the store
+//! - `batch.rs`: what has to be written
+
+mod agent;
+mod batch;
+mod next;
+mod overflow;
+mod pass;
+mod setup;
+mod silence;
+mod telling;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_telling;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use batch::{Batch, Saved};
+pub use next::{Job, Next};
+pub use pass::Report;
+pub use setup::Setup;
+pub use telling::GivenUp;
+
+use serde::{Deserialize, Serialize};
+
+use super::definition::Group;
+use super::delivery::Delivery;
+use super::group::Life;
+use super::incident::{BUILT_IN, Incident, IncidentId};
+use super::level::Level;
+use super::receiver::Policy;
+use super::schedule::Schedule;
+use super::time::Timestamp;
+
+/// How long a group's deliveries wait after a start for its first evaluation.
+const RELEASE: Duration = Duration::from_secs(60);
+
+/// How long incidents of an alert that left the configuration stay open.
+const LEAVE: Duration = Duration::from_secs(5 * 60);
+
+/// Names one delivery: incident, receiver, mail address (empty for other kinds).
+pub type DeliveryKey = (IncidentId, Arc<str>, Arc<str>);
+
+/// A group, as far as it is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Entry {
+    /// Its definition; `None`: it left the configuration before this start.
+    pub group: Option<Arc<Group>>,
+    /// What is remembered of it.
+    pub life: Life,
+    /// When its incidents end because it left the configuration.
+    pub leaves_at: Option<Timestamp>,
+}
+
+impl Entry {
+    /// Whether Graphite is asked for it.
+    pub fn is_asked(&self) -> bool {
+        self.group.is_some() && self.leaves_at.is_none()
+    }
+}
+
+/// What the agent remembers of itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// Since when all groups, or many, have failed.
+    pub outage_since: Option<Timestamp>,
+    /// Since when fewer than ten series are left in a silence in numbers.
+    pub few_silent_since: Option<Timestamp>,
+}
+
+/// A level change, for the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transition {
+    /// The incident.
+    pub incident: IncidentId,
+    /// Alert.
+    pub alert: Arc<str>,
+    /// Series.
+    pub series: Arc<str>,
+    /// The level before; `ok`: opened.
+    pub from: Level,
+    /// The level after; `ok`: resolved.
+    pub to: Level,
+    /// Why.
+    pub reason: String,
+}
+
+impl Transition {
+    /// `opened`, `raised`, `lowered` or `resolved`.
+    pub fn event(&self) -> &'static str {
+        match (self.from, self.to) {
+            (Level::Ok, _) => "opened",
+            (_, Level::Ok) => "resolved",
+            (from, to) if to > from => "raised",
+            _ => "lowered",
+        }
+    }
+}
+
+/// Everything the agent knows.
+#[derive(Debug)]
+pub struct World {
+    setup: Setup,
+    started: Timestamp,
+    /// When time was last looked at.
+    ticked: Timestamp,
+    groups: BTreeMap<Arc<str>, Entry>,
+    incidents: BTreeMap<IncidentId, Incident>,
+    deliveries: BTreeMap<DeliveryKey, Delivery>,
+    /// Open incidents that no series' `Active` names, by group and series name:
+    /// overflow, and the agent's own.
+    named: BTreeMap<(Arc<str>, Arc<str>), IncidentId>,
+    /// Series that are told in a silence in numbers.
+    silent: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Whether these have changed since their incident was brought in line.
+    silence_changed: bool,
+    /// Who would have been told of these, until their incident is brought in line.
+    silence_told: BTreeSet<Arc<str>>,
+    /// Receivers that are only told the end of what they know.
+    retired: BTreeMap<Arc<str>, Policy>,
+    memory: Memory,
+    given_up: Vec<GivenUp>,
+    transitions: Vec<Transition>,
+    dirty: batch::Dirty,
+}
+
+impl World {
+    /// The present configuration.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// An incident that is open or still owed to somebody.
+    pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
+        self.incidents.get(&id)
+    }
+
+    /// All incidents that are open or still owed to somebody.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values()
+    }
+
+    /// All deliveries.
+    pub fn deliveries(&self) -> impl Iterator<Item = (&DeliveryKey, &Delivery)> {
+        self.deliveries.iter()
+    }
+
+    /// What is remembered of a group.
+    pub fn life(&self, group: &str) -> Option<&Life> {
+        self.groups.get(group).map(|entry| &entry.life)
+    }
+
+    /// The level changes since this was last called.
+    pub fn take_transitions(&mut self) -> Vec<Transition> {
+        std::mem::take(&mut self.transitions)
+    }
+
+    /// Whether deliveries of `group` may go out: it was judged since the start,
+    /// or has had its time.
+    fn released(&self, group: &str, now: Timestamp) -> bool {
+        if now.since(self.started) >= RELEASE {
+            return true;
+        }
+        match self.groups.get(group) {
+            Some(Entry {
+                group: Some(group),
+                life,
+                ..
+            }) => life.ready || matches!(group.schedule, Schedule::Cron(_)),
+            Some(_) => false,
+            // the agent's own: told as soon as anything has been judged
+            None if *group == *BUILT_IN => self.groups.values().any(|entry| entry.life.ready),
+            // it left the configuration, and nothing will ever judge it again
+            None => true,
+        }
+    }
+
+    /// Whether new things of `group` are held back.
+    fn held(&self, group: &str, now: Timestamp) -> bool {
+        let entry = self
+            .groups
+            .get(group)
+            .and_then(|entry| entry.group.as_ref());
+        entry
+            .and_then(|group| group.active.as_ref())
+            .is_some_and(|active| !active.covers(now))
+    }
+
+    /// When the hours of `group` next begin or end.
+    fn next_change(&self, group: &str, now: Timestamp) -> Option<Timestamp> {
+        self.groups
+            .get(group)?
+            .group
+            .as_ref()?
+            .active
+            .as_ref()?
+            .next_change(now)
+    }
+}

@@ -1,0 +1,527 @@
+//! One evaluation: readings move clocks, clocks make transitions, transitions
+//! open, change and resolve incidents, told alone or in their group's overflow.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::overflow::Crowd;
+use super::silence::Census;
+use super::{Transition, World};
+use crate::alert::definition::{Alert, Group};
+use crate::alert::duration;
+use crate::alert::evaluate::{self, Answer, Evaluated, Reading, Why};
+use crate::alert::group::Known;
+use crate::alert::incident::{About, Incident, IncidentId, Subject};
+use crate::alert::level::Level;
+use crate::alert::lifecycle::{Active, Asks, Change};
+use crate::alert::time::Timestamp;
+
+/// What one evaluation of a group came to.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// For each alert of the group its answer, or `None` where a fetch failed.
+    pub answers: Vec<Option<Answer>>,
+    /// How the first failed fetch failed.
+    pub failure: Option<String>,
+}
+
+/// A change of one series, with what brought it about.
+struct Turn {
+    legend: Arc<str>,
+    change: Change,
+    id: IncidentId,
+    reason: String,
+    reading: Option<Reading>,
+}
+
+impl World {
+    /// Whether the present configuration has this very group.
+    pub fn asks(&self, group: &Arc<Group>) -> bool {
+        let present = self
+            .groups
+            .get(&group.name)
+            .and_then(|entry| entry.group.as_ref());
+        present.is_some_and(|present| Arc::ptr_eq(present, group) || present == group)
+    }
+
+    /// Judges what `group` was answered for `slot`. Returns legends that came
+    /// twice in one alert's answer, for the log. Answers to questions that the
+    /// present configuration does not ask any more are dropped.
+    pub fn evaluated(
+        &mut self,
+        group: &Arc<Group>,
+        report: &Report,
+        slot: Timestamp,
+        now: Timestamp,
+    ) -> Vec<Arc<str>> {
+        if !self.asks(group) {
+            return Vec::new();
+        }
+        let name = &group.name;
+        let Some(entry) = self.groups.get_mut(name) else {
+            return Vec::new();
+        };
+        let evaluated = evaluate::evaluate(group, &mut entry.life, &report.answers, slot, false);
+        let twice = evaluated.readings.iter().filter(|reading| reading.twice);
+        let twice = twice.map(|reading| Arc::clone(&reading.legend)).collect();
+        let head = &mut entry.life.head;
+        if report.answers.iter().all(Option::is_some) {
+            entry.life.lacking.clear();
+            head.judged = evaluated.judged;
+            head.judged_at = Some(slot);
+        } else if report.answers.iter().any(Option::is_some) {
+            // what was not answered is as it was
+            head.judged = head.judged.max(evaluated.judged);
+            head.judged_at = Some(slot);
+        }
+        self.dirty.heads.insert(Arc::clone(name));
+        if evaluated.known_changed {
+            self.dirty.known.insert(Arc::clone(name));
+        }
+        self.fetched(name, report.failure.as_deref(), slot);
+        self.judge(group, evaluated, slot, now);
+        self.look_after_itself(now);
+        twice
+    }
+
+    fn judge(&mut self, group: &Group, evaluated: Evaluated, slot: Timestamp, now: Timestamp) {
+        let mut turns = Vec::new();
+        for dropped in evaluated.dropped {
+            self.forget(&group.name, &dropped.legend, dropped.reason, &mut turns);
+        }
+        for legend in evaluated.touched {
+            self.dirty.series.insert((Arc::clone(&group.name), legend));
+        }
+        let mut wanting = Vec::new();
+        for reading in evaluated.readings {
+            if let Some((reading, wants)) = self.step(group, reading, slot, now, &mut turns) {
+                wanting.push((reading, wants));
+            }
+        }
+        if !wanting.is_empty() {
+            let census = self.census(slot);
+            for (reading, wants) in wanting {
+                self.want(group, reading, wants, &census, slot, &mut turns);
+            }
+        }
+        self.turn_all(group, turns, slot, now);
+    }
+
+    /// Carries out the transitions of one evaluation.
+    fn turn_all(&mut self, group: &Group, mut turns: Vec<Turn>, slot: Timestamp, now: Timestamp) {
+        if turns.is_empty() {
+            return;
+        }
+        // resolves make room below `limit`; of the rest the worst stand alone
+        turns.sort_by_key(|turn| {
+            (
+                turn.change.to != Level::Ok,
+                std::cmp::Reverse(turn.change.to),
+            )
+        });
+        let mut crowd = self.crowd(&group.name);
+        let mut touched = BTreeSet::new();
+        for turn in turns {
+            touched.extend(self.turn(group, turn, &mut crowd, slot, now));
+        }
+        for subject in touched {
+            self.overflow(&group.name, subject, slot, now);
+        }
+    }
+
+    /// One reading of one series. Where want of data has reached a level, returns
+    /// the reading with that level and how long it took.
+    fn step(
+        &mut self,
+        group: &Group,
+        reading: Reading,
+        slot: Timestamp,
+        now: Timestamp,
+        turns: &mut Vec<Turn>,
+    ) -> Option<(Reading, (Level, Duration))> {
+        let alert = group.alerts.get(reading.alert)?;
+        let life = &mut self.groups.get_mut(&group.name)?.life;
+        let known = life.series.get_mut(&reading.legend)?;
+        let fresh = IncidentId::new(&self.setup.instance, &group.name, &reading.legend, slot);
+        let before = known.active.as_deref().cloned().unwrap_or_default();
+        let active = known.active.get_or_insert_default();
+        if !reading.counts {
+            active.silent = None;
+        }
+        let step = active.step(reading.asks, &alert.rules(), reading.place, fresh);
+        let after = (**active).clone();
+        let lacks = matches!(reading.asks, Asks::Without { .. } | Asks::Ignored);
+        match after.lacking_since.filter(|_| lacks && reading.counts) {
+            Some(since) => life.lacking.insert(Arc::clone(&reading.legend), since),
+            None => life.lacking.remove(&reading.legend),
+        };
+        if let Some(change) = step.change {
+            turns.push(Turn {
+                legend: Arc::clone(&reading.legend),
+                change,
+                id: before.open.map_or(fresh, |open| open.id),
+                reason: because(alert, &reading, change, &before),
+                reading: Some(reading.clone()),
+            });
+        }
+        if let Some(open) = after.open {
+            self.refresh(open.id, group, &reading, &after, now);
+        }
+        self.remember(&group.name, &reading.legend, &before);
+        step.wants.map(|wants| (reading, wants))
+    }
+
+    /// Keeps what messages say of an open incident up to date. Values are
+    /// written with the next change of its level, not for their own sake.
+    fn refresh(
+        &mut self,
+        id: IncidentId,
+        group: &Group,
+        reading: &Reading,
+        active: &Active,
+        now: Timestamp,
+    ) {
+        let target = self.target_of(group, reading);
+        let Some(incident) = self.incidents.get_mut(&id) else {
+            return;
+        };
+        if let Some(value) = reading.value {
+            incident.value = Some(value.value);
+        }
+        incident.no_data_since = active.lacking_since;
+        incident.words = words(reading);
+        let moved = incident.about.target != target && reading.why == Why::Returned;
+        if let (true, Some(alert)) = (moved, group.alerts.get(reading.alert)) {
+            // another target of the group returns it now, perhaps for others to be told
+            let about = self.about(group, alert, reading);
+            if let Some(incident) = self.incidents.get_mut(&id) {
+                incident.about = about;
+            }
+            self.dirty.incidents.insert(id);
+            self.ensure_deliveries(id, now, now);
+        }
+    }
+
+    /// The target that the series of `reading` belongs to.
+    fn target_of(&self, group: &Group, reading: &Reading) -> Option<String> {
+        let head = &self.groups.get(&group.name)?.life.head;
+        let source = head.sources.get(usize::from(reading.source))?;
+        Some(source.target.clone())
+    }
+
+    /// The alert, for messages about the series of `reading`.
+    fn about(&self, group: &Group, alert: &Alert, reading: &Reading) -> About {
+        let real = matches!(reading.why, Why::Returned | Why::Gone);
+        let sources = self
+            .groups
+            .get(&group.name)
+            .map(|entry| &entry.life.head.sources);
+        let source = sources.and_then(|sources| sources.get(usize::from(reading.source)));
+        About::new(
+            alert,
+            source.map_or("", |source| source.target.as_str()),
+            real,
+        )
+    }
+
+    /// Drops what is quiet again, and marks what has to be written.
+    pub(super) fn remember(&mut self, group: &Arc<str>, legend: &Arc<str>, before: &Active) {
+        let Some(entry) = self.groups.get_mut(group) else {
+            return;
+        };
+        let Some(known) = entry.life.series.get_mut(legend) else {
+            return;
+        };
+        let after = known.active.as_deref().cloned().unwrap_or_default();
+        if after.is_idle() {
+            known.active = None;
+            if after.stands_in {
+                entry.life.series.remove(legend);
+                self.dirty.known.insert(Arc::clone(group));
+            }
+        }
+        let key = (Arc::clone(group), Arc::clone(legend));
+        self.silence_changed |= before.silent != after.silent;
+        match (before.silent.is_some(), after.silent.is_some()) {
+            (true, false) => {
+                self.silent.remove(&key);
+            }
+            (false, true) => {
+                self.silent.insert(key.clone());
+            }
+            _ => {}
+        }
+        if *before != after {
+            self.dirty.series.insert(key);
+            self.dirty.owed |= before.open != after.open;
+        }
+    }
+
+    /// A level reached for want of data: its own trouble, or one with many others.
+    fn want(
+        &mut self,
+        group: &Group,
+        reading: Reading,
+        wants: (Level, Duration),
+        census: &Census,
+        slot: Timestamp,
+        turns: &mut Vec<Turn>,
+    ) {
+        let Some(alert) = group.alerts.get(reading.alert) else {
+            return;
+        };
+        let Some(known) = self.known(&group.name, &reading.legend) else {
+            return;
+        };
+        let before = known.active.as_deref().cloned().unwrap_or_default();
+        if wants.0 <= before.level() {
+            return;
+        }
+        let since = before.lacking_since.unwrap_or(slot);
+        let silent = reading.counts && (before.silent.is_some() || census.finds_silence(since));
+        let fresh = IncidentId::new(&self.setup.instance, &group.name, &reading.legend, slot);
+        let Some(known) = self.known(&group.name, &reading.legend) else {
+            return;
+        };
+        let active = known.active.get_or_insert_default();
+        if silent {
+            active.silent = Some(wants.0);
+        } else {
+            active.silent = None;
+            if let Some(change) = active.take_want(wants, fresh) {
+                let reason = because(alert, &reading, change, &before);
+                turns.push(Turn {
+                    legend: Arc::clone(&reading.legend),
+                    change,
+                    id: before.open.map_or(fresh, |open| open.id),
+                    reason,
+                    reading: Some(reading.clone()),
+                });
+            }
+        }
+        self.remember(&group.name, &reading.legend, &before);
+        if silent {
+            self.joins_silence(alert, &reading.legend, wants.0, slot);
+        }
+    }
+
+    fn known(&mut self, group: &str, legend: &str) -> Option<&mut Known> {
+        self.groups.get_mut(group)?.life.series.get_mut(legend)
+    }
+
+    /// Ends what a series that is no longer the group's has open, and drops it.
+    fn forget(
+        &mut self,
+        group: &Arc<str>,
+        legend: &Arc<str>,
+        reason: String,
+        turns: &mut Vec<Turn>,
+    ) {
+        let Some(known) = self.known(group, legend) else {
+            return;
+        };
+        let mut active = known.active.take().unwrap_or_default();
+        if let Some(open) = active.open {
+            let id = open.id;
+            if let Some(change) = active.end() {
+                let legend = Arc::clone(legend);
+                turns.push(Turn {
+                    legend,
+                    change,
+                    id,
+                    reason,
+                    reading: None,
+                });
+            }
+        }
+        if let Some(entry) = self.groups.get_mut(group) {
+            entry.life.series.remove(legend);
+            entry.life.lacking.remove(legend);
+        }
+        let key = (Arc::clone(group), Arc::clone(legend));
+        self.silence_changed |= self.silent.remove(&key);
+        self.dirty.series.insert(key);
+        self.dirty.known.insert(Arc::clone(group));
+    }
+
+    /// Carries out one transition; the overflow that it belongs to, if any.
+    fn turn(
+        &mut self,
+        group: &Group,
+        turn: Turn,
+        crowd: &mut Crowd,
+        slot: Timestamp,
+        now: Timestamp,
+    ) -> Option<Subject> {
+        let Turn {
+            legend,
+            change,
+            id,
+            reason,
+            reading,
+        } = turn;
+        let alert = reading.as_ref().and_then(|r| group.alerts.get(r.alert));
+        let condition = alert.and_then(|alert| alert.condition(change.to));
+        let condition = condition.map(ToString::to_string);
+        if change.from == Level::Ok {
+            let incident = self.opened(group, alert?, &legend, id, reading.as_ref()?, slot);
+            let inside = crowd.place_for(alert?, change.by_want);
+            self.incidents.insert(id, Incident { inside, ..incident });
+        }
+        crowd.count(change);
+        self.change_level(id, change.to, slot, now, reason, |incident| {
+            if change.to == Level::Ok {
+                // what ended it: a value, or else its reason in words
+                let value = reading.as_ref().and_then(|reading| reading.value);
+                incident.value = value.map(|value| value.value);
+            } else {
+                incident.lasted = change.lasted;
+                incident.condition = condition.filter(|_| !change.by_want);
+            }
+        });
+        self.incidents.get(&id).and_then(|incident| incident.inside)
+    }
+
+    fn opened(
+        &mut self,
+        group: &Group,
+        alert: &Alert,
+        legend: &Arc<str>,
+        id: IncidentId,
+        reading: &Reading,
+        slot: Timestamp,
+    ) -> Incident {
+        let about = self.about(group, alert, reading);
+        let key = (Arc::clone(&group.name), Arc::clone(legend));
+        let known = self.known(&group.name, legend);
+        let lacking = known.and_then(|known| known.active.as_ref()?.lacking_since);
+        Incident {
+            value: reading.value.map(|value| value.value),
+            words: words(reading),
+            no_data_since: lacking,
+            about,
+            ..self.blank(id, key, Subject::Series, slot)
+        }
+    }
+
+    /// The one way in which an incident changes its level.
+    pub(super) fn change_level(
+        &mut self,
+        id: IncidentId,
+        to: Level,
+        at: Timestamp,
+        now: Timestamp,
+        reason: String,
+        with: impl FnOnce(&mut Incident),
+    ) {
+        // what was due under the level that it leaves stays owed
+        self.mark_due(id, now);
+        let Some(incident) = self.incidents.get_mut(&id) else {
+            return;
+        };
+        let from = incident.level;
+        with(incident);
+        incident.turn(to, at, reason.clone());
+        self.transitions.push(Transition {
+            incident: id,
+            alert: Arc::clone(&incident.group),
+            series: Arc::clone(&incident.series),
+            from,
+            to,
+            reason,
+        });
+        self.dirty.incidents.insert(id);
+        self.dirty.owed = true;
+        self.ensure_deliveries(id, at, now);
+    }
+
+    /// Lets a series that was told with many others have an incident of its own.
+    pub(super) fn on_its_own(&mut self, group: &Group, legend: &Arc<str>, now: Timestamp) {
+        let Some(known) = self.known(&group.name, legend) else {
+            return;
+        };
+        let source = known.source;
+        let before = known.active.as_deref().cloned().unwrap_or_default();
+        let sources = self
+            .groups
+            .get(&group.name)
+            .map(|entry| &entry.life.head.sources);
+        let target = sources.and_then(|sources| sources.get(usize::from(source)));
+        let alert = target
+            .and_then(|source| group.alert_of(&source.target))
+            .unwrap_or(0);
+        let Some(level) = before.silent else { return };
+        let lasted = before
+            .lacking_since
+            .map_or(Duration::ZERO, |since| now.since(since));
+        let why = match (before.stands_in, before.missing) {
+            (true, _) => Why::NothingMatched,
+            (false, Some(_)) => Why::Gone,
+            (false, None) => Why::Returned,
+        };
+        let reading = Reading {
+            legend: Arc::clone(legend),
+            alert,
+            source,
+            asks: Asks::Without {
+                level,
+                at_once: true,
+            },
+            value: None,
+            why,
+            place: crate::alert::lifecycle::Place {
+                at: now,
+                number: 0,
+                answered: 0,
+            },
+            twice: false,
+            counts: false,
+        };
+        if let Some(active) = self
+            .known(&group.name, legend)
+            .and_then(|known| known.active.as_mut())
+        {
+            active.silent = None;
+        }
+        let mut turns = Vec::new();
+        let census = self.census(now);
+        self.want(group, reading, (level, lasted), &census, now, &mut turns);
+        self.remember(&group.name, legend, &before);
+        self.turn_all(group, turns, now, now);
+    }
+}
+
+/// What a reading says where no value does.
+fn words(reading: &Reading) -> Option<String> {
+    match &reading.why {
+        Why::NothingMatched => Some("matches no series".to_owned()),
+        Why::TooFew { found, wanted } => Some(format!("only {found} of {wanted} series")),
+        Why::Returned | Why::Gone | Why::NoLongerCalledFor => None,
+    }
+}
+
+/// Why an incident changes, in words.
+fn because(alert: &Alert, reading: &Reading, change: Change, before: &Active) -> String {
+    let held = |span: Duration| match span.is_zero() {
+        true => String::new(),
+        false => format!(" for {}", duration::rough(span)),
+    };
+    match (&reading.why, change.to) {
+        (Why::NoLongerCalledFor, Level::Ok) => "there are series again".to_owned(),
+        (_, Level::Ok) if before.open.is_some_and(|open| open.by_want) => {
+            "has data again".to_owned()
+        }
+        (_, Level::Ok) => format!("is ok{}", held(change.lasted)),
+        (Why::NothingMatched, _) => format!("the target matches no series{}", held(change.lasted)),
+        (Why::TooFew { found, wanted }, _) => {
+            format!("only {found} of {wanted} series{}", held(change.lasted))
+        }
+        (Why::Gone, _) if change.by_want => "the series is gone".to_owned(),
+        (_, _) if change.by_want => format!("has no data{}", held(change.lasted)),
+        (_, _) => match alert.condition(change.to) {
+            Some(condition) => format!("is {condition}{}", held(change.lasted)),
+            None => "changed".to_owned(),
+        },
+    }
+}

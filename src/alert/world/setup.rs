@@ -1,0 +1,419 @@
+//! What the world is told by the configuration, at a start and at a reload.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::telling::recipients;
+use super::{Entry, LEAVE, Saved, World, batch::Dirty};
+use crate::alert::definition::{Group, WithoutData};
+use crate::alert::delivery::Delivery;
+use crate::alert::evaluate::TOO_FEW;
+use crate::alert::group::{Known, Life};
+use crate::alert::incident::{About, IncidentId, Subject};
+use crate::alert::lifecycle::Active;
+use crate::alert::receiver::{Policy, Route};
+use crate::alert::time::Timestamp;
+
+/// The configuration, as far as it decides anything here.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The first part of every key.
+    pub instance: Arc<str>,
+    /// Graphite's host, the name of its incidents.
+    pub host: Arc<str>,
+    /// How long fetching may fail before somebody is told.
+    pub error_for: Duration,
+    /// Base of documentation links.
+    pub docs_url: Option<String>,
+    /// All groups.
+    pub groups: Vec<Arc<Group>>,
+    /// All receivers, in file order.
+    pub receivers: Vec<Policy>,
+    /// All routes, in file order.
+    pub routes: Vec<Route>,
+}
+
+impl Setup {
+    /// The policy of the receiver `name`.
+    pub fn policy(&self, name: &str) -> Option<&Policy> {
+        self.receivers.iter().find(|policy| &*policy.name == name)
+    }
+
+    /// All receivers' policies.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.receivers.iter()
+    }
+
+    /// The receivers of an incident: those that its alert names, else those of
+    /// the first route that matches (and of further ones while `continue`),
+    /// else the default ones, else all.
+    pub fn routed(
+        &self,
+        alert: &str,
+        series: &str,
+        labels: &BTreeMap<String, String>,
+        notify: Option<&[Arc<str>]>,
+    ) -> Vec<Arc<str>> {
+        if let Some(notify) = notify {
+            return notify.to_vec();
+        }
+        let mut routed: Vec<Arc<str>> = Vec::new();
+        let mut matched = false;
+        for route in self
+            .routes
+            .iter()
+            .filter(|route| route.matches(alert, series, labels))
+        {
+            matched = true;
+            routed.extend(route.notify.iter().cloned());
+            if !route.continue_ {
+                break;
+            }
+        }
+        if matched {
+            let mut seen = BTreeSet::new();
+            routed.retain(|name| seen.insert(Arc::clone(name)));
+            return routed;
+        }
+        let names = |policies: Vec<&Policy>| policies.iter().map(|p| Arc::clone(&p.name)).collect();
+        let default: Vec<&Policy> = self
+            .receivers
+            .iter()
+            .filter(|policy| policy.default)
+            .collect();
+        if default.is_empty() {
+            names(self.receivers.iter().collect())
+        } else {
+            names(default)
+        }
+    }
+}
+
+impl Route {
+    /// Whether an incident of `alert` and `series` takes this route.
+    pub fn matches(&self, alert: &str, series: &str, labels: &BTreeMap<String, String>) -> bool {
+        self.alert.as_ref().is_none_or(|glob| glob.is_match(alert))
+            && self
+                .series
+                .as_ref()
+                .is_none_or(|glob| glob.is_match(series))
+            && self
+                .labels
+                .iter()
+                .all(|(name, glob)| labels.get(name).is_some_and(|value| glob.is_match(value)))
+    }
+}
+
+impl World {
+    /// The world at a start: what the store held, under the present configuration.
+    pub fn new(setup: Setup, saved: Saved, now: Timestamp) -> Self {
+        let mut groups: BTreeMap<Arc<str>, Entry> = BTreeMap::new();
+        for (name, head) in saved.heads {
+            groups.entry(name).or_default().life.head = head;
+        }
+        for (name, known) in saved.known {
+            let life = &mut groups.entry(name).or_default().life;
+            life.series = known
+                .into_iter()
+                .map(|(legend, source)| {
+                    (
+                        legend,
+                        Known {
+                            source,
+                            ..Known::default()
+                        },
+                    )
+                })
+                .collect();
+        }
+        let mut silent = BTreeSet::new();
+        for ((name, legend), active) in saved.series {
+            if active.silent.is_some() {
+                silent.insert((Arc::clone(&name), Arc::clone(&legend)));
+            }
+            let life = &mut groups.entry(name).or_default().life;
+            life.series.entry(legend).or_default().active = Some(Box::new(active));
+        }
+        let named = saved
+            .incidents
+            .values()
+            .filter(|incident| incident.is_open() && incident.subject != Subject::Series)
+            .map(|i| ((Arc::clone(&i.group), Arc::clone(&i.series)), i.id))
+            .collect();
+        let mut world = Self {
+            setup,
+            started: now,
+            ticked: now,
+            groups,
+            incidents: saved.incidents,
+            deliveries: saved.deliveries,
+            named,
+            silent,
+            silence_changed: true,
+            silence_told: BTreeSet::new(),
+            retired: BTreeMap::new(),
+            memory: saved.memory,
+            transitions: Vec::new(),
+            given_up: Vec::new(),
+            dirty: Dirty::default(),
+        };
+        world.drop_unknown_receivers();
+        world.try_anew();
+        world.apply_groups(now.plus(LEAVE));
+        world.clock_set_back(now);
+        for entry in world.groups.values_mut() {
+            entry.recall_lacking();
+        }
+        // it was read just now; if it still cannot be written, that is found out again
+        world.store_failed(None, now);
+        world.end_stale(now);
+        world.ensure_all(now);
+        world
+    }
+
+    /// A start is a fresh try: time that nobody tried in is no delay of a
+    /// receiver's, and what was refused may be taken under this configuration.
+    fn try_anew(&mut self) {
+        for (key, delivery) in &mut self.deliveries {
+            let before = delivery.clone();
+            delivery.due_since = None;
+            if delivery.rejected {
+                delivery.try_again();
+            }
+            if *delivery != before {
+                self.dirty.deliveries.insert(key.clone());
+            }
+        }
+    }
+
+    /// Takes on a new configuration. `moved` names the receivers whose address
+    /// changed (of mail, addresses are the recipients, and seen here); what left is ended at once or five minutes later. Returns the
+    /// receivers that live on under another name until they know the end of
+    /// what they were told, as (old name, new name).
+    pub fn reload(
+        &mut self,
+        setup: Setup,
+        moved: &BTreeSet<Arc<str>>,
+        at_once: bool,
+        now: Timestamp,
+    ) -> Vec<(Arc<str>, Arc<str>)> {
+        let old: Vec<Policy> = self.setup.policies().cloned().collect();
+        let retired = old
+            .into_iter()
+            .filter_map(|policy| {
+                let stays = setup.policy(&policy.name);
+                let stays = stays.filter(|_| !moved.contains(&policy.name)).cloned();
+                self.retire(policy, stays.as_ref(), now)
+            })
+            .collect();
+        if self.setup.host != setup.host {
+            // another Graphite: how long that one failed says nothing of this one
+            self.memory.outage_since = None;
+            self.dirty.memory = true;
+            for entry in self.groups.values_mut() {
+                let head = &mut entry.life.head;
+                head.failing_since = head.failing_since.map(|_| now);
+            }
+        }
+        self.setup = setup;
+        self.apply_groups(if at_once { now } else { now.plus(LEAVE) });
+        self.silence_changed = true;
+        self.end_stale(now);
+        for (key, delivery) in &mut self.deliveries {
+            if delivery.next_try.is_some() {
+                delivery.try_again();
+                self.dirty.deliveries.insert(key.clone());
+            }
+        }
+        self.ensure_all(now);
+        self.tick(now);
+        retired
+    }
+
+    /// A receiver that is called otherwise and reached as before: it knows what
+    /// it was told. Called before `reload`.
+    pub fn rename(&mut self, old: &Arc<str>, new: &Arc<str>) {
+        let keys: Vec<_> = self
+            .deliveries
+            .keys()
+            .filter(|key| key.1 == *old)
+            .cloned()
+            .collect();
+        for key in keys {
+            if let Some(delivery) = self.deliveries.remove(&key) {
+                let renamed = (key.0, Arc::clone(new), Arc::clone(&key.2));
+                self.deliveries.insert(renamed.clone(), delivery);
+                self.dirty.deliveries.extend([key, renamed]);
+            }
+        }
+        for (id, incident) in &mut self.incidents {
+            if incident.also.remove(old) {
+                incident.also.insert(Arc::clone(new));
+                self.dirty.incidents.insert(*id);
+            }
+        }
+    }
+
+    /// Lets the addresses of `policy` that `stays` no longer has live on under
+    /// another name, as far as they have an end to hear.
+    fn retire(
+        &mut self,
+        policy: Policy,
+        stays: Option<&Policy>,
+        now: Timestamp,
+    ) -> Option<(Arc<str>, Arc<str>)> {
+        let old = Arc::clone(&policy.name);
+        let name: Arc<str> = Arc::from(format!("{old} (until {})", now.as_millis()));
+        let mut lives_on = false;
+        let keys: Vec<_> = self
+            .deliveries
+            .keys()
+            .filter(|key| key.1 == old)
+            .filter(|key| stays.is_none_or(|stays| !recipients(stays).contains(&key.2)))
+            .cloned()
+            .collect();
+        for key in keys {
+            let Some(delivery) = self.deliveries.remove(&key) else {
+                continue;
+            };
+            self.dirty.deliveries.insert(key.clone());
+            if delivery.knows() && policy.resolved {
+                lives_on = true;
+                let (id, _, recipient) = key;
+                let delivery = Delivery {
+                    next_try: None,
+                    ..delivery
+                };
+                self.deliveries
+                    .insert((id, Arc::clone(&name), recipient), delivery);
+            }
+        }
+        lives_on.then(|| {
+            let policy = Policy {
+                name: Arc::clone(&name),
+                ..policy
+            };
+            self.retired.insert(Arc::clone(&name), policy);
+            (old, name)
+        })
+    }
+
+    /// Forgets retired receivers that have nothing more to hear.
+    pub(super) fn drop_retired(&mut self) {
+        if self.retired.is_empty() {
+            return;
+        }
+        let deliveries = &mut self.deliveries;
+        let retired = &self.retired;
+        deliveries.retain(|key, delivery| !retired.contains_key(&key.1) || delivery.knows());
+        let busy: BTreeSet<Arc<str>> = deliveries.keys().map(|key| Arc::clone(&key.1)).collect();
+        self.retired.retain(|name, _| busy.contains(name));
+    }
+
+    /// A receiver that is not configured cannot be told anything.
+    fn drop_unknown_receivers(&mut self) {
+        let setup = &self.setup;
+        let unknown: Vec<_> = self
+            .deliveries
+            .keys()
+            .filter(|(_, receiver, recipient)| {
+                let policy = setup.policy(receiver);
+                policy.is_none_or(|policy| !recipients(policy).contains(recipient))
+            })
+            .cloned()
+            .collect();
+        for key in unknown {
+            self.deliveries.remove(&key);
+            self.dirty.deliveries.insert(key);
+        }
+    }
+
+    fn apply_groups(&mut self, leaves_at: Timestamp) {
+        let mut configured: HashMap<Arc<str>, Arc<Group>> = self
+            .setup
+            .groups
+            .iter()
+            .map(|group| (Arc::clone(&group.name), Arc::clone(group)))
+            .collect();
+        for (name, entry) in &mut self.groups {
+            match configured.remove(name) {
+                Some(group) => {
+                    entry.group = Some(group);
+                    entry.leaves_at = None;
+                }
+                None => entry.leaves_at = Some(entry.leaves_at.unwrap_or(leaves_at).min(leaves_at)),
+            }
+        }
+        for (name, group) in configured {
+            self.groups.insert(
+                name,
+                Entry {
+                    group: Some(group),
+                    ..Entry::default()
+                },
+            );
+        }
+    }
+
+    /// Brings what incidents say of their alerts, and who is told, in line with
+    /// the configuration.
+    fn ensure_all(&mut self, now: Timestamp) {
+        let ids: Vec<IncidentId> = self.incidents.keys().copied().collect();
+        for id in ids {
+            self.describe(id);
+            self.ensure_deliveries(id, now, now);
+        }
+    }
+
+    fn describe(&mut self, id: IncidentId) {
+        let Some(incident) = self.incidents.get(&id) else {
+            return;
+        };
+        let Some(target) = incident.about.target.clone() else {
+            return;
+        };
+        let entry = self
+            .groups
+            .get(&incident.group)
+            .and_then(|entry| entry.group.clone());
+        let Some(group) = entry else { return };
+        let Some(alert) = group
+            .alert_of(&target)
+            .and_then(|index| group.alerts.get(index))
+        else {
+            return;
+        };
+        let about = About::new(alert, &target, incident.about.in_graphite);
+        if let Some(incident) = self.incidents.get_mut(&id)
+            && incident.about != about
+        {
+            incident.about = about;
+            self.dirty.incidents.insert(id);
+        }
+    }
+}
+
+impl Entry {
+    /// Finds out anew which series lack data and count for silence in numbers.
+    fn recall_lacking(&mut self) {
+        let Some(group) = &self.group else { return };
+        let Life { head, series, .. } = &self.life;
+        let setting = |known: &Known, active: &Active| {
+            let source = head.sources.get(usize::from(known.source))?;
+            let alert = group.alerts.get(group.alert_of(&source.target)?)?;
+            let gone = active.missing.is_some();
+            Some(if gone { alert.missing } else { alert.no_data })
+        };
+        self.life.lacking = series
+            .iter()
+            .filter_map(|(legend, known)| {
+                let active = known.active.as_ref()?;
+                let since = active.lacking_since?;
+                let too_few = active.stands_in && &**legend == TOO_FEW;
+                let counts = matches!(setting(known, active)?, WithoutData::Level(_)) && !too_few;
+                counts.then(|| (Arc::clone(legend), since))
+            })
+            .collect();
+    }
+}

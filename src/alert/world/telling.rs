@@ -1,0 +1,400 @@
+//! Who is told what next, and what came of it.
+//!
+//! A receiver's worker asks for its most urgent job, makes one attempt and
+//! reports; nothing is queued anywhere, so the newest state always wins.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{DeliveryKey, Job, World};
+use crate::alert::delivery::{Delivery, GIVE_UP, Outcome, Owes, Situation, Tell, desired};
+use crate::alert::hash;
+use crate::alert::incident::{BUILT_IN, Incident, IncidentId, Subject};
+use crate::alert::level::Level;
+use crate::alert::receiver::Policy;
+use crate::alert::time::Timestamp;
+
+/// The longest `Retry-After` that is believed.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
+/// A delivery that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// Which incident.
+    pub incident: IncidentId,
+    /// Which receiver.
+    pub receiver: Arc<str>,
+    /// What it answered last.
+    pub why: String,
+}
+
+impl World {
+    /// The receivers that an incident is told to, by name.
+    pub(super) fn receivers_of(&self, id: IncidentId) -> BTreeSet<Arc<str>> {
+        let Some(incident) = self.incidents.get(&id) else {
+            return BTreeSet::new();
+        };
+        let mut names = incident.also.clone();
+        let about = &incident.about;
+        match incident.subject {
+            Subject::Series => {
+                let entry = self.groups.get(&incident.group);
+                let configured = entry.is_some_and(|entry| entry.leaves_at.is_none());
+                if configured {
+                    names.extend(self.setup.routed(
+                        &incident.group,
+                        &incident.series,
+                        &about.labels,
+                        about.notify.as_deref(),
+                    ));
+                } else {
+                    // its alert is gone: whoever knows of it hears its end
+                    names.extend(self.delivery_keys(id).into_iter().map(|key| key.1));
+                }
+            }
+            Subject::Agent => {
+                names.extend(
+                    self.setup
+                        .routed(BUILT_IN, &incident.series, &BTreeMap::new(), None),
+                );
+                names.retain(|name| *incident.series != *format!("(receiver {name})"));
+            }
+            Subject::More | Subject::MoreWithoutData | Subject::Silence => {}
+        }
+        names.retain(|name| self.setup.policy(name).is_some());
+        names
+    }
+
+    /// Makes sure that everybody who is to be told has a delivery, and that its
+    /// clock of `after` runs.
+    pub(super) fn ensure_deliveries(&mut self, id: IncidentId, at: Timestamp, now: Timestamp) {
+        let Some(incident) = self.incidents.get(&id) else {
+            return;
+        };
+        if incident.inside.is_some() {
+            return;
+        }
+        // one who joins later (a fallback, a new route) is as late as the incident is old
+        let at = at.min(incident.changed);
+        let names = self.receivers_of(id);
+        let mut added = Vec::new();
+        for name in &names {
+            let Some(policy) = self.setup.policy(name) else {
+                continue;
+            };
+            let situation = self.situation(incident, &names, name, now);
+            if desired(incident, policy, &situation) == Level::Ok {
+                continue;
+            }
+            for recipient in recipients(policy) {
+                let key = (id, Arc::clone(name), recipient);
+                if !self.deliveries.contains_key(&key) {
+                    added.push((Arc::clone(&key.1), Arc::clone(&key.2)));
+                    self.deliveries.insert(key.clone(), Delivery::default());
+                    self.dirty.deliveries.insert(key);
+                }
+            }
+        }
+        for key in self.delivery_keys(id) {
+            let (Some(policy), Some(delivery)) = (self.policy(&key.1), self.deliveries.get(&key))
+            else {
+                continue;
+            };
+            let situation = self.situation(incident, &names, &key.1, now);
+            let mut listening = delivery.clone();
+            listening.listen(desired(incident, policy, &situation), at);
+            if listening != *delivery {
+                self.deliveries.insert(key.clone(), listening);
+                self.dirty.deliveries.insert(key);
+            }
+        }
+        self.hurry_ends(id, &added);
+        self.mark_due(id, now);
+    }
+
+    /// What waits for the end of an earlier incident of its series has that
+    /// tried at once.
+    fn hurry_ends(&mut self, id: IncidentId, added: &[(Arc<str>, Arc<str>)]) {
+        let Some(incident) = self.incidents.get(&id) else {
+            return;
+        };
+        if added.is_empty() {
+            return;
+        }
+        let same = |other: &&Incident| {
+            !other.is_open() && other.group == incident.group && other.series == incident.series
+        };
+        let earlier: Vec<IncidentId> = self.incidents.values().filter(same).map(|i| i.id).collect();
+        for earlier in earlier {
+            for (receiver, recipient) in added {
+                let key = (earlier, Arc::clone(receiver), Arc::clone(recipient));
+                if let Some(delivery) = self.deliveries.get_mut(&key) {
+                    delivery.try_again();
+                    self.dirty.deliveries.insert(key);
+                }
+            }
+        }
+    }
+
+    /// The deliveries of an incident.
+    pub(super) fn delivery_keys(&self, id: IncidentId) -> Vec<DeliveryKey> {
+        let empty: Arc<str> = Arc::from("");
+        let from = (id, Arc::clone(&empty), empty);
+        let of_it = self
+            .deliveries
+            .range(from..)
+            .take_while(|((incident, ..), _)| *incident == id);
+        of_it.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The policy of a receiver, also of one that is only told the end of what it knows.
+    pub(super) fn policy(&self, name: &str) -> Option<&Policy> {
+        self.setup.policy(name).or_else(|| self.retired.get(name))
+    }
+
+    /// Whether there is, or was, a receiver of that name that can be told something.
+    pub fn knows_receiver(&self, name: &str) -> bool {
+        self.policy(name).is_some()
+    }
+
+    pub(super) fn situation(
+        &self,
+        incident: &Incident,
+        routed: &BTreeSet<Arc<str>>,
+        receiver: &Arc<str>,
+        now: Timestamp,
+    ) -> Situation {
+        Situation {
+            routed: routed.contains(receiver),
+            held: self.held(&incident.group, now),
+            all_levels: incident.subject == Subject::Silence,
+            now,
+        }
+    }
+
+    /// What is owed now is marked as owed since now.
+    pub(super) fn mark_all_due(&mut self, now: Timestamp) {
+        let ids: Vec<IncidentId> = self.incidents.keys().copied().collect();
+        for id in ids {
+            self.mark_due(id, now);
+        }
+    }
+
+    /// The same for one incident.
+    pub(super) fn mark_due(&mut self, id: IncidentId, now: Timestamp) {
+        let Some(incident) = self.incidents.get(&id) else {
+            return;
+        };
+        // what waits for the first evaluation after a start keeps its clocks
+        if incident.inside.is_some() || !self.released(&incident.group, now) {
+            return;
+        }
+        let names = self.receivers_of(id);
+        for key in self.delivery_keys(id) {
+            let (Some(policy), Some(delivery)) = (self.policy(&key.1), self.deliveries.get(&key))
+            else {
+                continue;
+            };
+            let situation = self.situation(incident, &names, &key.1, now);
+            let owes = delivery.owes(incident, policy, &situation);
+            let due = matches!(owes, Owes::Now(_));
+            let new = due && owes == Owes::Now(Tell::New) && !delivery.owed;
+            let settled = !due && (delivery.rejected || delivery.tries > 0);
+            if due == delivery.due_since.is_some() && !new && !settled {
+                continue;
+            }
+            let keyed = policy.keyed;
+            let Some(delivery) = self.deliveries.get_mut(&key) else {
+                continue;
+            };
+            delivery.due_since = due.then(|| delivery.due_since.unwrap_or(now));
+            if settled {
+                delivery.settle();
+            }
+            if new {
+                delivery.owed = true;
+                if keyed {
+                    // the trigger may be taken though its answer never comes
+                    delivery.sent.insert(Level::Ok);
+                }
+            }
+            self.dirty.deliveries.insert(key);
+            self.dirty.owed |= new;
+        }
+    }
+
+    /// Records what came of a job, one outcome for each of its recipients.
+    pub fn settled(&mut self, job: &Job, outcomes: &[Outcome], now: Timestamp) {
+        for (recipient, outcome) in job.recipients.iter().zip(outcomes) {
+            let key = (
+                job.incident,
+                Arc::clone(&job.receiver),
+                Arc::clone(recipient),
+            );
+            let Some(delivery) = self.deliveries.get_mut(&key) else {
+                continue;
+            };
+            match outcome {
+                Outcome::Accepted => delivery.accepted(job.tell, job.level, job.key, now),
+                Outcome::Later {
+                    why, after, unsure, ..
+                } => {
+                    if !unsure {
+                        delivery.perhaps = job.perhaps;
+                    }
+                    let after = after.map(|after| after.min(LONGEST_WAIT));
+                    let chance = chance(&key, delivery.tries);
+                    delivery.failed(job.level, why.clone(), after, chance, now);
+                }
+                Outcome::Rejected { why, smtp } => {
+                    delivery.perhaps = job.perhaps;
+                    delivery.refused(job.level, why.clone(), *smtp, now);
+                }
+            }
+            self.dirty.deliveries.insert(key);
+            self.dirty.owed = true;
+        }
+        if outcomes.contains(&Outcome::Accepted) {
+            self.resolved_with(job, now);
+        }
+        self.mark_due(job.incident, now);
+        self.troubled_receivers(now);
+        self.clean_up(now);
+    }
+
+    /// A key that is resolved is so for every incident of its series that is over.
+    fn resolved_with(&mut self, job: &Job, now: Timestamp) {
+        let ends = matches!(job.tell, Tell::Resolved | Tell::Stray(_));
+        let (Some(key), true) = (job.key, ends) else {
+            return;
+        };
+        let Some(incident) = self.incidents.get(&job.incident) else {
+            return;
+        };
+        let same = |other: &&Incident| {
+            !other.is_open()
+                && other.id != incident.id
+                && other.group == incident.group
+                && other.series == incident.series
+        };
+        let others: Vec<IncidentId> = self.incidents.values().filter(same).map(|i| i.id).collect();
+        for id in others {
+            let delivery = (id, Arc::clone(&job.receiver), Arc::from(""));
+            if let Some(other) = self.deliveries.get_mut(&delivery)
+                && other.sent.contains(&key)
+            {
+                other.accepted(Tell::Resolved, Level::Ok, Some(key), now);
+                self.dirty.deliveries.insert(delivery);
+            }
+        }
+    }
+
+    /// Drops incidents that are over and owed to nobody.
+    pub(super) fn clean_up(&mut self, now: Timestamp) {
+        let over: Vec<IncidentId> = self
+            .incidents
+            .values()
+            .filter(|i| !i.is_open())
+            .map(|incident| incident.id)
+            .collect();
+        for id in over {
+            let names = self.receivers_of(id);
+            let mut done = true;
+            for key in self.delivery_keys(id) {
+                if self.is_owed(&key, &names, now) {
+                    done = false;
+                } else {
+                    self.deliveries.remove(&key);
+                    self.dirty.deliveries.insert(key);
+                }
+            }
+            if done {
+                self.incidents.remove(&id);
+                self.dirty.incidents.insert(id);
+            }
+        }
+        self.drop_retired();
+    }
+
+    fn is_owed(&mut self, key: &DeliveryKey, names: &BTreeSet<Arc<str>>, now: Timestamp) -> bool {
+        let (Some(incident), Some(delivery)) =
+            (self.incidents.get(&key.0), self.deliveries.get(key))
+        else {
+            return false;
+        };
+        let Some(policy) = self.policy(&key.1) else {
+            return false;
+        };
+        let situation = self.situation(incident, names, &key.1, now);
+        if delivery.owes(incident, policy, &situation) == Owes::Nothing {
+            return false;
+        }
+        // trying, not waiting: while the process was away nothing was tried
+        let since = incident
+            .ended
+            .max(delivery.due_since)
+            .max(Some(self.started));
+        if now.since(since.unwrap_or(now)) < GIVE_UP {
+            return true;
+        }
+        let why = delivery
+            .why
+            .clone()
+            .unwrap_or_else(|| "no attempt was answered".to_owned());
+        self.given_up.push(GivenUp {
+            incident: key.0,
+            receiver: Arc::clone(&key.1),
+            why,
+        });
+        false
+    }
+
+    /// Deliveries that were given up since this was last called, for the log.
+    pub fn take_given_up(&mut self) -> Vec<GivenUp> {
+        std::mem::take(&mut self.given_up)
+    }
+
+    /// What an incident says in words: for an overflow its present members.
+    pub fn words(&self, incident: &Incident) -> Option<String> {
+        const NAMED: usize = 5;
+        let subject = incident.subject;
+        if !matches!(subject, Subject::More | Subject::MoreWithoutData) {
+            return incident.words.clone();
+        }
+        let members = self.members(&incident.group, subject);
+        if members.is_empty() {
+            return None;
+        }
+        let named = members
+            .iter()
+            .take(NAMED)
+            .filter_map(|id| self.incidents.get(id));
+        let mut named: Vec<String> = named
+            .map(|member| format!("{} {}", member.series, member.level.text()))
+            .collect();
+        if members.len() > NAMED {
+            named.push("...".to_owned());
+        }
+        Some(format!(
+            "{} more series: {}",
+            members.len(),
+            named.join(", ")
+        ))
+    }
+}
+
+/// The recipients of a receiver: mail addresses, or one empty name.
+pub(super) fn recipients(policy: &Policy) -> Vec<Arc<str>> {
+    if policy.recipients.is_empty() {
+        vec![Arc::from("")]
+    } else {
+        policy.recipients.clone()
+    }
+}
+
+/// A number in 0..1 that is the same for the same attempt.
+fn chance(key: &DeliveryKey, tries: u32) -> f64 {
+    let text = format!("{}\0{}\0{}\0{tries}", key.0, key.1, key.2);
+    f64::from(u32::try_from(hash::stable(text.as_bytes()) >> 32).unwrap_or(0)) / f64::from(u32::MAX)
+}
