@@ -2,4 +2,5 @@
 pub mod alert;
 pub mod graphite;
 pub mod secret;
+pub mod store;
 pub mod tls;
