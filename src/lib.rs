@@ -1,6 +1,8 @@
 //! Graphite Pager: watches Graphite and pages people.
 pub mod alert;
+pub mod deliver;
 pub mod graphite;
+pub mod now;
 pub mod secret;
 pub mod store;
 pub mod tls;

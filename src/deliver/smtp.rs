@@ -1,0 +1,327 @@
+//! One mail to several recipients over SMTP, each settled on its own.
+//!
+//! lettre's own transport gives a mail up at the first refused recipient and
+//! waits for a greeting for ever; so its connection is driven here command by
+//! command (RFC 5321, section 3.3), each with a deadline. How the connection
+//! comes about is in `dial.rs`; what the mail says is not known here.
+
+mod dial;
+
+use std::error::Error as _;
+use std::future::Future;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use lettre::Address;
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use tokio::time::timeout;
+
+use super::message::Outcome;
+use super::settings::Smtp;
+use super::text;
+use crate::alert::duration;
+
+/// How long a server may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// For connecting, for TLS, for the greeting, and for the answer to each command.
+    pub step: Duration,
+    /// For the mail itself and its acceptance.
+    pub body: Duration,
+    /// For everything.
+    pub whole: Duration,
+}
+
+/// What servers get in production.
+pub const DEADLINES: Deadlines = Deadlines {
+    step: Duration::from_secs(10),
+    body: Duration::from_secs(60),
+    whole: Duration::from_secs(120),
+};
+
+/// For `QUIT`, when everything is settled.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The step that carries the mail: after it, no answer is no refusal.
+const BODY: &str = "the mail";
+
+/// All steps together.
+const WHOLE: &str = "finish";
+
+/// A mail server and how it is spoken to.
+pub struct Server {
+    settings: Smtp,
+    deadlines: Deadlines,
+    /// Trusted beside the system's roots.
+    root: Option<Certificate>,
+    hello: ClientId,
+    /// Made at the first use of TLS: reading the system's roots takes milliseconds.
+    verified: OnceLock<TlsParameters>,
+    unverified: OnceLock<TlsParameters>,
+}
+
+impl Server {
+    /// The server of `settings`.
+    pub fn new(settings: &Smtp) -> Self {
+        Self::with(settings, DEADLINES, None)
+    }
+
+    /// The same with other deadlines, and an authority trusted beside the system's.
+    pub fn with(settings: &Smtp, deadlines: Deadlines, root: Option<Certificate>) -> Self {
+        Self {
+            settings: settings.clone(),
+            deadlines,
+            root,
+            hello: dial::hello(),
+            verified: OnceLock::new(),
+            unverified: OnceLock::new(),
+        }
+    }
+
+    /// Makes one attempt; one outcome for each of `to`, in their order.
+    pub async fn send(&self, from: &Address, to: &[Address], mail: &[u8]) -> Vec<Outcome> {
+        if to.is_empty() {
+            return Vec::new();
+        }
+        let mut outcomes = vec![None; to.len()];
+        let attempt = self.attempt(from, to, mail, &mut outcomes);
+        let rest = match timeout(self.deadlines.whole, attempt).await {
+            Ok(Ok(())) => Outcome::Accepted,
+            Ok(Err(outcome)) => outcome,
+            Err(_) => self.late(WHOLE, self.deadlines.whole),
+        };
+        outcomes
+            .into_iter()
+            .map(|outcome| outcome.unwrap_or_else(|| rest.clone()))
+            .collect()
+    }
+
+    /// Settles those recipients that the server refuses, and at the end those
+    /// that it took; an error is the outcome of all that are not settled then.
+    async fn attempt(
+        &self,
+        from: &Address,
+        to: &[Address],
+        mail: &[u8],
+        outcomes: &mut [Option<Outcome>],
+    ) -> Result<(), Outcome> {
+        let mut connection = self.connect().await?;
+        let step = self.deadlines.step;
+        let utf8 = connection
+            .server_info()
+            .supports_feature(Extension::SmtpUtfEight);
+        for (_, outcome) in to
+            .iter()
+            .zip(outcomes.iter_mut())
+            .filter(|(address, _)| !utf8 && !is_ascii(address))
+        {
+            *outcome = Some(self.rejected("takes no addresses beyond ASCII (SMTPUTF8)"));
+        }
+        if !utf8 && !is_ascii(from) {
+            return Err(self.rejected("takes no sender beyond ASCII (SMTPUTF8)"));
+        }
+        let parameters = parameters(&connection, from, to, mail);
+        self.step(
+            "MAIL",
+            step,
+            connection.command(Mail::new(Some(from.clone()), parameters)),
+        )
+        .await?;
+        for (address, outcome) in to
+            .iter()
+            .zip(outcomes.iter_mut())
+            .filter(|(_, outcome)| outcome.is_none())
+        {
+            let command = connection.command(Rcpt::new(address.clone(), Vec::new()));
+            match self.step("RCPT", step, command).await {
+                Ok(_) => {}
+                Err(fault) if fault.refusal => *outcome = Some(fault.outcome),
+                Err(fault) => return Err(fault.outcome),
+            }
+        }
+        if outcomes.iter().any(Option::is_none) {
+            self.step("DATA", step, connection.command(Data)).await?;
+            self.step(BODY, self.deadlines.body, connection.message(mail))
+                .await?;
+            for outcome in outcomes.iter_mut().filter(|outcome| outcome.is_none()) {
+                *outcome = Some(Outcome::Accepted);
+            }
+        }
+        // all is settled, whatever it answers
+        let _ = timeout(GOODBYE, connection.quit()).await;
+        Ok(())
+    }
+
+    /// Waits for one step of the conversation, at most `limit`.
+    async fn step<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        step: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Fault> {
+        match timeout(limit, step).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(self.fault(what, &error)),
+            Err(_) => Err(Fault {
+                outcome: self.late(what, limit),
+                refusal: false,
+            }),
+        }
+    }
+
+    fn fault(&self, what: &str, error: &Error) -> Fault {
+        let cause = self.without_password(&cause(error));
+        let server = self.server();
+        if let Some(code) = error.status() {
+            let why = format!("`{server}` answered {code} to {what}: {cause}");
+            let closing = code.to_string() == "421";
+            let outcome = if error.is_permanent() {
+                Outcome::Rejected { why, smtp: true }
+            } else {
+                Outcome::Later {
+                    why,
+                    after: None,
+                    pause: closing,
+                    unsure: false,
+                }
+            };
+            return Fault {
+                outcome,
+                refusal: !closing,
+            };
+        }
+        let outcome = if is_certificate(error) {
+            self.rejected(&format!(
+                "shows a certificate that does not verify ({cause}): use the name that is in it, \
+                 or add its authority to the system's"
+            ))
+        } else if error.is_client() {
+            Outcome::Rejected {
+                why: format!("cannot speak to `{server}`: {cause}"),
+                smtp: false,
+            }
+        } else {
+            Outcome::Later {
+                why: format!("`{server}` broke off at {what}: {cause}"),
+                after: None,
+                pause: false,
+                unsure: what == BODY,
+            }
+        };
+        Fault {
+            outcome,
+            refusal: false,
+        }
+    }
+
+    /// Some servers repeat what they were sent.
+    fn without_password(&self, text: &str) -> String {
+        match &self.settings.credentials {
+            Some((_, password)) if !password.expose().is_empty() => {
+                text.replace(password.expose(), "***")
+            }
+            _ => text.to_owned(),
+        }
+    }
+
+    fn rejected(&self, what: &str) -> Outcome {
+        Outcome::Rejected {
+            why: format!("`{}` {what}", self.server()),
+            smtp: false,
+        }
+    }
+
+    fn unreachable(&self, cause: &str) -> Outcome {
+        Outcome::Later {
+            why: format!("cannot connect to `{}`: {cause}", self.server()),
+            after: None,
+            pause: true,
+            unsure: false,
+        }
+    }
+
+    fn late(&self, what: &str, limit: Duration) -> Outcome {
+        let why = format!(
+            "`{}` did not answer within {} ({what})",
+            self.server(),
+            duration::format(limit)
+        );
+        Outcome::Later {
+            why,
+            after: None,
+            pause: true,
+            unsure: matches!(what, BODY | WHOLE),
+        }
+    }
+
+    fn server(&self) -> String {
+        format!("{}:{}", self.settings.host, self.settings.port)
+    }
+}
+
+fn parameters(
+    connection: &AsyncSmtpConnection,
+    from: &Address,
+    to: &[Address],
+    mail: &[u8],
+) -> Vec<MailParameter> {
+    let mut parameters = Vec::new();
+    let offers = |extension| connection.server_info().supports_feature(extension);
+    if offers(Extension::SmtpUtfEight) && !std::iter::once(from).chain(to).all(is_ascii) {
+        parameters.push(MailParameter::SmtpUtfEight);
+    }
+    if offers(Extension::EightBitMime) && !mail.is_ascii() {
+        parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+    }
+    parameters
+}
+
+fn is_ascii(address: &Address) -> bool {
+    address.user().is_ascii() && address.domain().is_ascii()
+}
+
+/// Why a step failed.
+struct Fault {
+    outcome: Outcome,
+    /// The server said no to this command, and goes on listening.
+    refusal: bool,
+}
+
+impl From<Fault> for Outcome {
+    fn from(fault: Fault) -> Self {
+        fault.outcome
+    }
+}
+
+/// The innermost cause on one line; the outer ones only name lettre's layers.
+fn cause(error: &Error) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(next) = inner.source() {
+        inner = next;
+    }
+    text::clip(
+        &text::clean(&inner.to_string().replace(['\r', '\n'], " ")),
+        500,
+    )
+    .into_owned()
+}
+
+fn is_certificate(error: &Error) -> bool {
+    let mut next = error.source();
+    while let Some(error) = next {
+        let inner = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        let tls = error
+            .downcast_ref::<rustls::Error>()
+            .or_else(|| inner.and_then(|inner| inner.downcast_ref()));
+        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
