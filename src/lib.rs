@@ -1,5 +1,6 @@
 //! Graphite Pager: watches Graphite and pages people.
 pub mod alert;
+pub mod config;
 pub mod deliver;
 pub mod graphite;
 pub mod now;

@@ -1,0 +1,73 @@
+//! Alerts of one name make a group: same schedule, same hours, different targets.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::alerts::Read;
+use super::context::Context;
+use super::problem::quote;
+use crate::alert::{Alert, Group};
+
+/// Groups `alerts` by name, in file order of their first alert; notes where those of a group don't fit.
+pub fn of(context: &Context<'_>, alerts: Vec<Read>) -> Vec<Arc<Group>> {
+    let mut order: Vec<Vec<Read>> = Vec::new();
+    let mut known: HashMap<Arc<str>, usize> = HashMap::new();
+    for read in alerts {
+        let at = *known
+            .entry(Arc::clone(&read.alert.name))
+            .or_insert(order.len());
+        match order.get_mut(at) {
+            Some(members) => {
+                check(context, members, &read);
+                members.push(read);
+            }
+            None => order.push(vec![read]),
+        }
+    }
+    order.into_iter().filter_map(group).map(Arc::new).collect()
+}
+
+fn group(members: Vec<Read>) -> Option<Group> {
+    let enabled: Vec<Read> = members.into_iter().filter(|read| read.enabled).collect();
+    let times = enabled.first()?.times.clone();
+    let alerts: Vec<Alert> = enabled.into_iter().map(|read| read.alert).collect();
+    let name = Arc::clone(&alerts.first()?.name);
+    Some(Group {
+        name,
+        alerts,
+        schedule: times.schedule,
+        active: times.active,
+    })
+}
+
+fn check(context: &Context<'_>, members: &[Read], read: &Read) {
+    let name = quote(&read.alert.name);
+    let Some(first) = members.first() else { return };
+    if let Some((keys, place)) = read.times.differs(&first.times) {
+        let message = format!(
+            "{keys} of alert {name} differs from that of the alert of the same name at {}",
+            context.show(first.place)
+        );
+        let hint = "alerts of one name are evaluated together: give both the same, or give this one another name";
+        context.error(place, message, hint);
+    }
+    let same = members
+        .iter()
+        .find(|member| same_targets(&member.alert, &read.alert));
+    if let Some(same) = same {
+        let message = format!(
+            "alert {name} is a duplicate: one with the same name and target is at {}",
+            context.show(same.place)
+        );
+        let hint = "give this one another name or target, or take it out; the first of a name judges every series that both match";
+        context.error(read.place, message, hint);
+    }
+}
+
+fn same_targets(one: &Alert, other: &Alert) -> bool {
+    one.targets.len() == other.targets.len()
+        && one
+            .targets
+            .iter()
+            .all(|target| other.targets.contains(target))
+}

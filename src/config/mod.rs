@@ -1,0 +1,152 @@
+//! The configuration: YAML files in, one valid [`Config`] out, or every problem at once.
+//!
+//! Files become trees that keep places (`tree.rs`); the readers of the sections
+//! (one file each) take typed values out of them and note what is wrong in the
+//! [`Context`](context::Context); `whole.rs` composes. A `Config` that exists is
+//! valid. Nothing here opens a connection: whether Graphite answers or a key is
+//! right is found out by those who use them. Secrets never reach a message.
+
+mod alerts;
+mod context;
+mod files;
+mod graphite;
+mod groups;
+mod kinds;
+mod mask;
+mod node;
+mod predecessor;
+mod problem;
+mod reader;
+mod receivers;
+mod repeats;
+mod retired;
+mod routes;
+mod scalar;
+mod smtp;
+mod source;
+mod substitute;
+mod suggest;
+mod syntax;
+mod targets;
+mod thresholds;
+mod times;
+mod tree;
+mod values;
+mod whole;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::alert::{Group, Policy, Route};
+use crate::deliver::settings::Destination;
+use crate::secret::Secret;
+
+pub use files::{default_paths, is_configuration};
+pub use problem::{Problem, Report, Severity};
+
+/// A whole, valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The first part of every dedup key.
+    pub instance: Arc<str>,
+    /// Where Graphite is.
+    pub graphite: crate::graphite::Settings,
+    /// Base of documentation links (already applied to each alert's `docs`).
+    pub docs_url: Option<String>,
+    /// Where state is kept.
+    pub store: Store,
+    /// Where `/healthz` is served; `None`: `listen: off`.
+    pub listen: Option<SocketAddr>,
+    /// Called once a minute while all is well.
+    pub heartbeat: Option<Secret>,
+    /// All receivers, in file order (predecessor's flat keys included).
+    pub receivers: Vec<Receiver>,
+    /// In file order.
+    pub routes: Vec<Route>,
+    /// In file order of their first alert.
+    pub groups: Vec<Arc<Group>>,
+}
+
+/// One named way to tell somebody.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receiver {
+    /// When and of what.
+    pub policy: Policy,
+    /// How.
+    pub destination: Destination,
+}
+
+/// Where state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// An SQLite file; a relative path is taken from the working folder.
+    File(PathBuf),
+}
+
+/// A configuration with what there is to say about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What is doubtful but no error, by file and place.
+    pub warnings: Vec<Problem>,
+    /// Every file that was read (secrets too) and every folder that was listed, for watching.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads files and folders as one configuration; `env` gives environment variables.
+///
+/// # Errors
+/// Every problem at once, warnings among them, where at least one is an error.
+pub fn load(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
+    let context = context::Context::new(env);
+    let found = files::find(&context, paths);
+    let mut roots = Vec::new();
+    for path in &found {
+        let Some(file) = files::read(&context, path) else {
+            continue;
+        };
+        let text = context.text(file);
+        if let Some(root) = tree::parse(&context, file, &text)
+            && !root.is_null()
+        {
+            context.hide_secrets(file, &root);
+            roots.push(root);
+        } else if context.parsed(file) {
+            context.error(
+                problem::Place::start(file),
+                "this file holds no configuration",
+                whole::EXAMPLE,
+            );
+            context.unreadable();
+        }
+    }
+    let whole = whole::Whole::of(&context, &roots);
+    let config = whole.as_ref().and_then(|whole| whole.read(&context));
+    if paths.is_empty() {
+        context.error_of(
+            std::path::Path::new("configuration"),
+            "no file is named",
+            "name one with `--config PATH`",
+        );
+    }
+    let problems = context.problems();
+    match config {
+        Some(config)
+            if problems
+                .iter()
+                .all(|problem| problem.severity == Severity::Warning) =>
+        {
+            Ok(Loaded {
+                config,
+                warnings: problems,
+                files: context.watched(),
+            })
+        }
+        _ => Err(Report(problems)),
+    }
+}

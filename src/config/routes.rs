@@ -1,0 +1,68 @@
+//! Section `routes:`: which receivers are told of which alerts.
+
+use std::collections::BTreeMap;
+
+use globset::{Glob, GlobMatcher};
+
+use super::alerts::names;
+use super::context::Context;
+use super::reader::Map;
+use super::receivers::Receivers;
+use super::scalar;
+use super::tree::Entry;
+use super::values::missing;
+use crate::alert::Route;
+
+/// The keys of a route; below `match`, any key but `alert` and `series` is a label.
+pub const KEYS: &[&str] = &["match", "notify", "continue"];
+
+/// Reads one `routes:` section.
+pub fn read(context: &Context<'_>, section: &Entry, receivers: &Receivers) -> Vec<Route> {
+    let example = "write `- {match: {team: db}, notify: [oncall]}`";
+    let items = scalar::list(context, &section.value, "`routes`", example);
+    items
+        .iter()
+        .enumerate()
+        .filter_map(|(index, item)| {
+            let map = Map::of(context, item, format!("route {}", index + 1))?;
+            route(&map, receivers)
+        })
+        .collect()
+}
+
+fn route(map: &Map<'_>, receivers: &Receivers) -> Option<Route> {
+    map.only(KEYS);
+    if !map.has("notify") {
+        missing(map, "notify", "write `notify: [oncall]`: who is told");
+    }
+    let notify = names(receivers, map, "notify");
+    let mut route = Route {
+        alert: None,
+        series: None,
+        labels: BTreeMap::new(),
+        notify: Vec::new(),
+        continue_: map.truth("continue").unwrap_or(false),
+    };
+    if let Some(matches) = map.map("match") {
+        for entry in matches.entries() {
+            let Some(glob) = glob(&matches, entry) else {
+                continue;
+            };
+            match &*entry.key {
+                "alert" => route.alert = Some(glob),
+                "series" => route.series = Some(glob),
+                label => {
+                    route.labels.insert(label.to_owned(), glob);
+                }
+            }
+        }
+    }
+    route.notify = notify?;
+    Some(route)
+}
+
+fn glob(map: &Map<'_>, entry: &Entry) -> Option<GlobMatcher> {
+    let text = scalar::text(map.context, &entry.value, &map.name(&entry.key), "text")?;
+    let glob = Glob::new(text.value).map(|glob| glob.compile_matcher());
+    map.understood(&entry.key, text, "a pattern", glob.map_err(|error| format!("this pattern is not sound: {}; `*` stands for anything, `?` for one character; before a literal `[` or `{{` write a backslash", error.kind().to_string().replace(';', ","))))
+}

@@ -1,0 +1,144 @@
+//! `${NAME}` and `${file:PATH}` in strings.
+//!
+//! `$${` is a literal `${`; a `$` before anything else is itself. What could not
+//! be replaced is reported by its name or path, never by a value.
+
+use std::io::Read;
+use std::path::Path;
+
+use super::context::Context;
+use super::problem::{Place, quote};
+
+/// Bytes that a secret's file may have.
+const LARGEST: u64 = 1 << 20;
+
+/// A string with everything replaced.
+pub struct Replaced {
+    /// The string.
+    pub text: String,
+    /// Whether anything was replaced.
+    pub changed: bool,
+    /// Whether something could not be, which has been reported.
+    pub broken: bool,
+}
+
+/// Replaces everything in `raw`, which stands at `place`; `lead` as in `tree::Scalar`.
+pub fn replace(context: &Context<'_>, raw: &str, place: Place, lead: Option<u32>) -> Replaced {
+    let mut done = Replaced {
+        text: String::new(),
+        changed: false,
+        broken: false,
+    };
+    let mut rest = raw;
+    while let Some(at) = rest.find("${") {
+        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        if let Some(kept) = before.strip_suffix('$') {
+            done.text.push_str(kept);
+            done.text.push_str("${");
+            done.changed = true;
+            rest = from.get(2..).unwrap_or_default();
+            continue;
+        }
+        done.text.push_str(before);
+        let here = shifted(place, lead, raw, raw.len() - from.len());
+        let Some((name, after)) = from.get(2..).and_then(|inner| inner.split_once('}')) else {
+            context.error(
+                here,
+                "`${` has no `}`",
+                "write `${NAME}` or `${file:PATH}`; for the two characters themselves write `$${`",
+            );
+            done.broken = true;
+            done.text.push_str(from);
+            return done;
+        };
+        done.changed = true;
+        match value(context, name, place.file) {
+            Ok(value) => done.text.push_str(&value),
+            Err((message, hint)) => {
+                context.error(here, message, hint);
+                done.broken = true;
+            }
+        }
+        rest = after;
+    }
+    done.text.push_str(rest);
+    done
+}
+
+/// The place of byte `at` of a scalar's text, where that stands on one line as it is.
+pub fn shifted(place: Place, lead: Option<u32>, text: &str, at: usize) -> Place {
+    let Some(lead) = lead else { return place };
+    let before = text.get(..at).unwrap_or_default();
+    let characters = u32::try_from(before.chars().count()).unwrap_or(0);
+    Place {
+        column: place.column + lead + characters,
+        offset: place.offset + lead as usize + before.len(),
+        ..place
+    }
+}
+
+fn value(context: &Context<'_>, name: &str, file: u32) -> Result<String, (String, String)> {
+    if let Some(path) = name.strip_prefix("file:") {
+        return content(context, path, file);
+    }
+    let named = name
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !named {
+        let message = format!("{} is no name of an environment variable", quote(name));
+        return Err((
+            message,
+            "write `${NAME}` or `${file:PATH}`; for a literal `${` write `$${`".to_owned(),
+        ));
+    }
+    context.env(name).ok_or_else(|| {
+        let hint = format!("set it where the agent is started (`{name}=... graphite-pager run`), or read a file with `${{file:PATH}}`");
+        (format!("the environment variable `{name}` is not set"), hint)
+    })
+}
+
+fn content(context: &Context<'_>, path: &str, file: u32) -> Result<String, (String, String)> {
+    if path.is_empty() || path.chars().any(char::is_control) {
+        return Err((
+            "`${file:}` names no file".to_owned(),
+            "write `${file:/run/secrets/name}`".to_owned(),
+        ));
+    }
+    let full = context.folder_of(file).join(path);
+    context.watch(&full);
+    let failed = |why: String| {
+        let hint = "a relative path is taken from the folder of the configuration file; the agent's user must be able to read it";
+        (
+            format!("cannot read {}: {why}", quote(&full.to_string_lossy())),
+            hint.to_owned(),
+        )
+    };
+    let bytes = read_bounded(&full, LARGEST).map_err(failed)?;
+    let text = String::from_utf8(bytes).map_err(|_| failed("it is not text (UTF-8)".to_owned()))?;
+    let text = text.trim_end_matches(['\n', '\r']);
+    if text.is_empty() {
+        return Err(failed("it is empty".to_owned()));
+    }
+    Ok(text.to_owned())
+}
+
+/// The content of a file, or why there is none.
+pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    let io = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    let file = std::fs::File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.is_dir() {
+        return Err("it is a folder".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > limit {
+        return Err(format!("it is larger than {} MiB", limit >> 20));
+    }
+    Ok(bytes)
+}
