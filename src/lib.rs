@@ -2,6 +2,7 @@
 pub mod alert;
 pub mod config;
 pub mod deliver;
+pub mod demo;
 pub mod graphite;
 pub mod now;
 pub mod secret;
