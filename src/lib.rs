@@ -1,5 +1,7 @@
 //! Graphite Pager: watches Graphite and pages people.
+pub mod agent;
 pub mod alert;
+pub mod cli;
 pub mod config;
 pub mod deliver;
 pub mod demo;
@@ -8,3 +10,4 @@ pub mod now;
 pub mod secret;
 pub mod store;
 pub mod tls;
+pub mod web;

@@ -1,0 +1,344 @@
+//! The one owner of the state: takes what happened, has the world decide,
+//! writes, and only then lets anybody send.
+//!
+//! Events are handled one after the other, so there is no lock and no race:
+//! what a worker is told to send was committed before. A store that fails, or
+//! takes longer than five seconds, stops nothing: judging and telling go on
+//! from memory, the failure is an incident, and everything unwritten is written
+//! as soon as it works again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use url::Url;
+
+use super::compose::{Composed, compose};
+use super::health::Health;
+use super::writer::{Unwritten, Writer, Written};
+use crate::alert::Group;
+use crate::alert::Timestamp;
+use crate::alert::delivery::Outcome;
+use crate::alert::world::{Batch, Job, Next, Report, Setup, World};
+use crate::deliver::text::name;
+use crate::now::now;
+
+/// A commit that takes longer is a store that fails (design 5).
+const SLOW: Duration = Duration::from_secs(5);
+
+/// Events that may wait before those who report are held back.
+pub const QUEUE: usize = 256;
+
+/// Something that happened.
+pub enum Event {
+    /// Graphite was asked for a group.
+    Evaluated {
+        /// Which group, as it was when Graphite was asked.
+        group: Arc<Group>,
+        /// For which slot.
+        slot: Timestamp,
+        /// What came of it.
+        report: Report,
+        /// Answered when it is judged and written; `false`: the configuration
+        /// does not ask that any more.
+        done: oneshot::Sender<bool>,
+    },
+    /// A worker has nothing to do.
+    Next {
+        /// Its receiver.
+        receiver: Arc<str>,
+        /// What to do.
+        reply: oneshot::Sender<Work>,
+    },
+    /// A worker made an attempt.
+    Settled {
+        /// What it was to tell.
+        job: Box<Job>,
+        /// One for each recipient.
+        outcomes: Vec<Outcome>,
+    },
+    /// There is a new configuration.
+    Reload(Box<Reload>),
+}
+
+/// A new configuration.
+pub struct Reload {
+    /// What it decides.
+    pub setup: Setup,
+    /// Graphite as browsers see it.
+    pub base: Url,
+    /// Receivers whose address changed.
+    pub moved: BTreeSet<Arc<str>>,
+    /// Receivers that only have another name, as (old, new).
+    pub renamed: Vec<(Arc<str>, Arc<str>)>,
+    /// Whether what left ends at once.
+    pub at_once: bool,
+    /// Receivers that live on under another name, as (old, new).
+    pub reply: oneshot::Sender<Vec<(Arc<str>, Arc<str>)>>,
+}
+
+/// What a worker does next.
+pub enum Work {
+    /// Tell this.
+    Tell(Box<Job>, Box<Composed>),
+    /// Nothing before this instant, or before something changes.
+    Wait(Option<Timestamp>),
+    /// The receiver is gone and knows everything.
+    Stop,
+}
+
+/// The owner of the state.
+pub struct Keeper {
+    world: World,
+    base: Url,
+    writer: Writer,
+    health: Arc<Health>,
+    /// Counts changes that workers may want to know of.
+    changes: watch::Sender<u64>,
+    /// A batch that is still being written after its time was up.
+    pending: Option<(Batch, oneshot::Receiver<Written>)>,
+    broken: bool,
+}
+
+impl Keeper {
+    /// Takes charge of `world`.
+    pub fn new(
+        world: World,
+        base: Url,
+        writer: Writer,
+        health: Arc<Health>,
+        changes: watch::Sender<u64>,
+    ) -> Self {
+        Self {
+            world,
+            base,
+            writer,
+            health,
+            changes,
+            pending: None,
+            broken: false,
+        }
+    }
+
+    /// Handles events until all who send them are gone, then writes what is
+    /// left and closes the store.
+    pub async fn run(mut self, mut events: mpsc::Receiver<Event>) {
+        let mut seconds = interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.handle(event).await,
+                    None => break,
+                },
+                _ = seconds.tick() => self.tick().await,
+            }
+        }
+        self.finish().await;
+        self.writer.close().await;
+    }
+
+    /// Writes what is under way, and what came after it.
+    async fn finish(&mut self) {
+        for _ in 0..2 {
+            self.commit().await;
+            let Some((batch, written)) = self.pending.take() else {
+                continue;
+            };
+            match timeout(SLOW, written).await {
+                Ok(result) => {
+                    self.wrote(&batch, result.unwrap_or_else(|_| Err(Unwritten::closed())))
+                }
+                Err(_) => break,
+            }
+        }
+        if self.broken {
+            tracing::error!("the store still fails: what changed meanwhile is not written");
+        }
+    }
+
+    async fn handle(&mut self, event: Event) {
+        match event {
+            Event::Evaluated {
+                group,
+                slot,
+                report,
+                done,
+            } => {
+                let asked = self.world.asks(&group);
+                let twice = self.world.evaluated(&group, &report, slot, now());
+                if let Some(legend) = twice.first() {
+                    tracing::warn!(
+                        alert = %name(&group.name),
+                        series = %name(legend),
+                        count = twice.len(),
+                        "Graphite returned the same legend more than once: the alias hides something, the worst reading counts"
+                    );
+                }
+                self.after(true).await;
+                // last: whoever sees it sees what came of it as well
+                self.health
+                    .update(|health| health.evaluated_at = Some(slot));
+                let _ = done.send(asked);
+            }
+            Event::Next { receiver, reply } => {
+                let work = self.next(&receiver).await;
+                let _ = reply.send(work);
+            }
+            Event::Settled { job, outcomes } => {
+                self.world.settled(&job, &outcomes, now());
+                self.after(true).await;
+            }
+            Event::Reload(reload) => {
+                let Reload {
+                    setup,
+                    base,
+                    moved,
+                    renamed,
+                    at_once,
+                    reply,
+                } = *reload;
+                self.base = base;
+                for (old, new) in renamed {
+                    self.world.rename(&old, &new);
+                }
+                let retired = self.world.reload(setup, &moved, at_once, now());
+                self.after(true).await;
+                let _ = reply.send(retired);
+            }
+        }
+    }
+
+    async fn next(&mut self, receiver: &Arc<str>) -> Work {
+        if !self.world.knows_receiver(receiver) {
+            return Work::Stop;
+        }
+        let now = now();
+        match self.world.next(receiver, now) {
+            Next::Wait(until) => Work::Wait(until),
+            Next::Job(job) => {
+                if self.world.is_dirty() {
+                    self.commit().await;
+                }
+                match compose(&self.world, &job, &self.base, now) {
+                    Some(composed) => Work::Tell(job, Box::new(composed)),
+                    None => Work::Wait(None),
+                }
+            }
+        }
+    }
+
+    async fn tick(&mut self) {
+        self.look_at_pending();
+        self.health.update(|health| health.ticked_at = Some(now()));
+        self.world.tick(now());
+        let changed = self.world.is_dirty();
+        self.after(changed).await;
+    }
+
+    /// What follows every change: written, said in the log, and workers woken.
+    async fn after(&mut self, changed: bool) {
+        self.commit().await;
+        for change in self.world.take_transitions() {
+            tracing::info!(
+                alert = %name(&change.alert),
+                series = %name(&change.series),
+                incident = %change.incident,
+                from = %change.from,
+                to = %change.to,
+                reason = %change.reason,
+                "{}", change.event()
+            );
+        }
+        for lost in self.world.take_given_up() {
+            tracing::error!(
+                receiver = %lost.receiver,
+                incident = %lost.incident,
+                "gave up telling the end of an incident after 24 h of trying: {}", lost.why
+            );
+        }
+        let (failing, tried) = self.world.failing();
+        let receivers = self.world.troubled();
+        self.health.update(|health| {
+            health.failing = (failing, tried);
+            health.receivers = receivers;
+        });
+        if changed {
+            self.changes
+                .send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    /// Writes what changed. Waits for a store that works, not for one that fails.
+    async fn commit(&mut self) {
+        if self.pending.is_some() {
+            return;
+        }
+        let batch = self.world.take_batch();
+        if batch.is_empty() {
+            return;
+        }
+        let mut written = self.writer.write(batch.clone());
+        if self.broken {
+            self.pending = Some((batch, written));
+            return;
+        }
+        match timeout(SLOW, &mut written).await {
+            Ok(result) => self.wrote(&batch, result.unwrap_or_else(|_| Err(Unwritten::closed()))),
+            Err(_) => {
+                self.pending = Some((batch, written));
+                self.failed(&format!("a commit took longer than {} s", SLOW.as_secs()));
+            }
+        }
+    }
+
+    /// Looks whether the batch that was not waited for is written by now.
+    fn look_at_pending(&mut self) {
+        let Some((batch, mut written)) = self.pending.take() else {
+            return;
+        };
+        match written.try_recv() {
+            Ok(result) => self.wrote(&batch, result),
+            Err(oneshot::error::TryRecvError::Empty) => self.pending = Some((batch, written)),
+            Err(oneshot::error::TryRecvError::Closed) => {
+                self.wrote(&batch, Err(Unwritten::closed()));
+            }
+        }
+    }
+
+    fn wrote(&mut self, batch: &Batch, written: Written) {
+        match written {
+            Ok(()) => {
+                if self.broken {
+                    self.broken = false;
+                    tracing::info!("the store is written again");
+                    self.health.update(|health| health.store = None);
+                }
+                // also the trouble of a run before this one
+                self.world.store_failed(None, now());
+            }
+            Err(Unwritten { why, gone }) => {
+                self.world.not_written(batch);
+                if gone {
+                    self.world.write_everything();
+                }
+                self.failed(&why);
+            }
+        }
+    }
+
+    fn failed(&mut self, why: &str) {
+        if !self.broken {
+            tracing::error!("{why}: judging and telling go on from memory");
+        }
+        self.broken = true;
+        self.health
+            .update(|health| health.store = Some(why.to_owned()));
+        self.world.store_failed(Some(why), now());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+//! Notices that configuration files changed.
+//!
+//! Files are looked at once a second rather than watched: that sees a symlink
+//! swap as Kubernetes makes it, a network file system and an editor that writes
+//! a new file all alike. They are read again when nothing has changed for five
+//! seconds, so that half a deployment is not taken for a whole one. Of a folder
+//! only what a configuration is made of counts: the store may lie beside it.
+
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::config::is_configuration;
+
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Looks that must all be the same: five seconds of stillness.
+const STILL: u32 = 5;
+
+/// Files in folders beyond this are not looked at.
+const MANY: usize = 10_000;
+
+/// The files and folders that a configuration was read from.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    paths: Vec<PathBuf>,
+    seen: Marks,
+}
+
+type Marks = Vec<Option<Mark>>;
+
+/// What tells one state of a file or a folder from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Mark {
+    inode: u64,
+    device: u64,
+    /// Of a file: its size, and when it was last written.
+    written: Option<(u64, i64, i64)>,
+    inside: Vec<(OsString, Option<Mark>)>,
+}
+
+impl Watched {
+    /// Remembers how `paths` are now.
+    pub async fn new(paths: Vec<PathBuf>) -> Self {
+        let seen = marks(&paths).await;
+        Self { paths, seen }
+    }
+
+    /// Looks at these as well from now on.
+    pub async fn also(&mut self, paths: Vec<PathBuf>) {
+        let new = paths.into_iter().filter(|path| !self.paths.contains(path));
+        let mut new: Vec<PathBuf> = new.collect();
+        new.sort_unstable();
+        new.dedup();
+        self.seen.extend(marks(&new).await);
+        self.paths.extend(new);
+    }
+
+    /// Takes them as they are now: somebody is about to read them.
+    pub async fn look(&mut self) {
+        self.seen = marks(&self.paths).await;
+    }
+
+    /// Resolves when they have changed, and then been still.
+    pub async fn changed(&mut self) {
+        loop {
+            sleep(LOOK).await;
+            let mut now = marks(&self.paths).await;
+            if now == self.seen {
+                continue;
+            }
+            let mut still = 0;
+            while still < STILL {
+                sleep(LOOK).await;
+                let next = marks(&self.paths).await;
+                still = if next == now { still + 1 } else { 0 };
+                now = next;
+            }
+            self.seen = now;
+            return;
+        }
+    }
+}
+
+async fn marks(paths: &[PathBuf]) -> Marks {
+    let paths = paths.to_vec();
+    let count = paths.len();
+    let looked = tokio::task::spawn_blocking(move || {
+        let mut left = MANY;
+        paths.iter().map(|path| mark(path, &mut left)).collect()
+    });
+    looked.await.unwrap_or_else(|_| vec![None; count])
+}
+
+/// `None`: there is no such file. Looks at `left` more files at most, so that a
+/// loop of links ends.
+fn mark(path: &Path, left: &mut usize) -> Option<Mark> {
+    *left = left.checked_sub(1)?;
+    let metadata = std::fs::metadata(path).ok()?;
+    let folder = metadata.is_dir();
+    let mut names = Vec::new();
+    if folder {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        names.extend(entries.map(|entry| entry.file_name()));
+        names.sort_unstable();
+    }
+    let counts = |name: &OsString| {
+        let text = name.to_string_lossy();
+        !text.starts_with('.') && (is_configuration(&text) || path.join(name).is_dir())
+    };
+    let inside = names.into_iter().filter(counts);
+    let inside = inside.map(|name| {
+        let mark = mark(&path.join(&name), left);
+        (name, mark)
+    });
+    Some(Mark {
+        inside: inside.collect(),
+        inode: metadata.ino(),
+        device: metadata.dev(),
+        written: (!folder).then(|| (metadata.size(), metadata.mtime(), metadata.mtime_nsec())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )]
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    /// Whether `change` to a folder with `alerts/a.yml` is noticed, and after
+    /// how many seconds.
+    async fn noticed(change: impl FnOnce(&Path)) -> Option<u64> {
+        let folder = tempfile::tempdir().unwrap();
+        let alerts = folder.path().join("alerts");
+        fs::create_dir(&alerts).unwrap();
+        fs::write(alerts.join("a.yml"), "a").unwrap();
+        let mut watched = Watched::new(vec![alerts.clone(), alerts.join("a.yml")]).await;
+        change(&alerts);
+        let start = Instant::now();
+        let changed = timeout(Duration::from_secs(60), watched.changed()).await;
+        changed.ok().map(|()| start.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn file_that_is_written_is_noticed_after_five_seconds_of_stillness() {
+        let after = noticed(|alerts| fs::write(alerts.join("a.yml"), "other").unwrap()).await;
+        assert_eq!(after, Some(6));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn files_that_stay_as_they_are_are_left_alone() {
+        assert_eq!(noticed(|_| {}).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn file_that_takes_another_ones_place_is_noticed() {
+        let after = noticed(|alerts| {
+            fs::write(alerts.join("part"), "b").unwrap();
+            fs::rename(alerts.join("part"), alerts.join("a.yml")).unwrap();
+        });
+        assert_eq!(after.await, Some(6));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_removed_and_nested_files_are_noticed() {
+        let new = noticed(|alerts| fs::write(alerts.join("b.yaml"), "b").unwrap());
+        assert_eq!(new.await, Some(6));
+        let removed = noticed(|alerts| fs::remove_file(alerts.join("a.yml")).unwrap());
+        assert_eq!(removed.await, Some(6));
+        let nested = noticed(|alerts| {
+            fs::create_dir(alerts.join("more")).unwrap();
+            fs::write(alerts.join("more/b.yml"), "b").unwrap();
+        });
+        assert_eq!(nested.await, Some(6));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_configuration_is_no_change() {
+        let after = noticed(|alerts| {
+            for name in ["graphite-pager.db-wal", ".a.yml.swp", "a.test.yml", "notes"] {
+                fs::write(alerts.join(name), "x").unwrap();
+            }
+        });
+        assert_eq!(after.await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn links_that_are_swapped_as_kubernetes_does_it_are_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for version in ["..1", "..2"] {
+            fs::create_dir(path(version)).unwrap();
+            // the same size, and written at the same time for all we know
+            fs::write(path(version).join("alerts.yml"), version).unwrap();
+        }
+        symlink("..1", path("..data")).unwrap();
+        symlink("..data/alerts.yml", path("alerts.yml")).unwrap();
+        let mut watched = Watched::new(vec![path("alerts.yml")]).await;
+        symlink("..2", path("..tmp")).unwrap();
+        fs::rename(path("..tmp"), path("..data")).unwrap();
+        let changed = timeout(Duration::from_secs(60), watched.changed()).await;
+        assert!(changed.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn files_that_go_on_changing_are_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("alerts.yml");
+        fs::write(&file, "").unwrap();
+        let mut watched = Watched::new(vec![file.clone()]).await;
+        let start = Instant::now();
+        let deploy = async {
+            for count in 1..=10 {
+                fs::write(&file, "x".repeat(count)).unwrap();
+                sleep(Duration::from_secs(3)).await;
+            }
+            start.elapsed()
+        };
+        let changed = async {
+            watched.changed().await;
+            start.elapsed()
+        };
+        let (deployed, changed) = tokio::join!(deploy, changed);
+        assert_eq!(deployed.as_secs(), 30);
+        // the last change was at 27
+        assert!((32..=33).contains(&changed.as_secs()), "{changed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_somebody_read_at_once_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("alerts.yml");
+        fs::write(&file, "").unwrap();
+        let mut watched = Watched::new(vec![file.clone()]).await;
+        fs::write(&file, "x").unwrap();
+        watched.look().await;
+        assert!(
+            timeout(Duration::from_secs(60), watched.changed())
+                .await
+                .is_err()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn loop_of_links_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        symlink(".", folder.path().join("one")).unwrap();
+        symlink(".", folder.path().join("other")).unwrap();
+        let mut watched = Watched::new(vec![folder.path().to_owned()]).await;
+        assert!(
+            timeout(Duration::from_secs(3), watched.changed())
+                .await
+                .is_err()
+        );
+    }
+}

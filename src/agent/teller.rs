@@ -1,0 +1,207 @@
+//! The worker of one receiver: asks for the most urgent thing to tell, makes
+//! one attempt, reports what came of it.
+//!
+//! One at a time, so that what a receiver hears of an incident is in order; one
+//! worker for each receiver, so that one that hangs delays no other.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{sleep, timeout};
+
+use super::compose::Composed;
+use super::keeper::{Event, Work};
+use crate::alert::Timestamp;
+use crate::alert::delivery::Outcome;
+use crate::alert::rate::Line;
+use crate::alert::world::Job;
+use crate::deliver::Sender;
+use crate::deliver::settings::Destination;
+use crate::graphite::Client;
+use crate::now::now;
+use crate::secret::Secret;
+
+/// Longer than any kind's own deadline: the last one, should that one fail.
+const WHOLE: Duration = Duration::from_secs(180);
+
+/// The longest `Retry-After` that a whole receiver is left alone for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// The ways to receivers: those that share a routing key share one.
+#[derive(Default)]
+pub struct Lines(HashMap<Secret, Arc<Mutex<Line>>>);
+
+impl Lines {
+    /// The way to `destination`.
+    pub fn of(&mut self, destination: &Destination) -> Arc<Mutex<Line>> {
+        match destination {
+            Destination::PagerDuty(pagerduty) => {
+                let line = self.0.entry(pagerduty.routing_key.clone());
+                Arc::clone(line.or_insert_with(|| Arc::new(Mutex::new(Line::new(true)))))
+            }
+            _ => Arc::new(Mutex::new(Line::new(false))),
+        }
+    }
+}
+
+/// How a receiver is told.
+pub enum Voice {
+    /// As it is configured.
+    Real(Box<Sender>),
+    /// `--dry-run`: on standard output, with the receiver's name.
+    Dry,
+}
+
+/// One receiver's worker.
+pub struct Teller {
+    /// The receiver.
+    pub name: Arc<str>,
+    /// How it is told.
+    pub voice: Voice,
+    /// The way to it.
+    pub line: Arc<Mutex<Line>>,
+    /// For pictures.
+    pub graphite: watch::Receiver<Client>,
+    /// To the keeper.
+    pub events: mpsc::Sender<Event>,
+    /// Changes that may give it something to do.
+    pub changes: watch::Receiver<u64>,
+    /// `true` ends it after the attempt that it is making.
+    pub stop: watch::Receiver<bool>,
+}
+
+impl Teller {
+    /// Works until it is stopped, or its receiver is gone and knows everything.
+    pub async fn run(mut self) {
+        while !*self.stop.borrow() {
+            if let Some(free) = self.free_at() {
+                self.rest(Some(free)).await;
+                continue;
+            }
+            self.changes.mark_unchanged();
+            let (reply, work) = oneshot::channel();
+            let receiver = Arc::clone(&self.name);
+            if self
+                .events
+                .send(Event::Next { receiver, reply })
+                .await
+                .is_err()
+            {
+                return;
+            }
+            match work.await {
+                Ok(Work::Tell(job, composed)) => self.tell(job, *composed).await,
+                Ok(Work::Wait(until)) => self.wait(until).await,
+                Ok(Work::Stop) | Err(_) => return,
+            }
+        }
+    }
+
+    async fn tell(&self, job: Box<Job>, composed: Composed) {
+        let Composed {
+            mut message,
+            picture,
+        } = composed;
+        let outcomes = match &self.voice {
+            Voice::Dry => {
+                println!("{} (would tell {})", message.headline(), self.name);
+                vec![Outcome::Accepted; job.recipients.len()]
+            }
+            Voice::Real(sender) => {
+                if let (true, Some(url)) = (sender.wants_picture(), picture) {
+                    let client = self.graphite.borrow().clone();
+                    message.picture = client.picture(&url).await;
+                }
+                self.with_line(Line::take);
+                let sent = timeout(WHOLE, sender.send(&message, &job.recipients)).await;
+                sent.unwrap_or_else(|_| {
+                    let why = format!("no end after {} s", WHOLE.as_secs());
+                    vec![
+                        Outcome::Later {
+                            why,
+                            after: None,
+                            pause: true,
+                            unsure: true,
+                        };
+                        job.recipients.len()
+                    ]
+                })
+            }
+        };
+        self.record(&job, &outcomes);
+        let _ = self.events.send(Event::Settled { job, outcomes }).await;
+    }
+
+    /// Says in the log what came of it, and paces the way accordingly.
+    fn record(&self, job: &Job, outcomes: &[Outcome]) {
+        self.pace(outcomes);
+        for (recipient, outcome) in job.recipients.iter().zip(outcomes) {
+            let (receiver, incident) = (&*self.name, job.incident);
+            match outcome {
+                Outcome::Accepted => {
+                    tracing::info!(receiver, recipient = &**recipient, %incident, level = %job.level, "told");
+                }
+                Outcome::Later { why, .. } => {
+                    tracing::warn!(receiver, recipient = &**recipient, %incident, "not told yet: {why}");
+                }
+                Outcome::Rejected { why, .. } => {
+                    tracing::error!(receiver, recipient = &**recipient, %incident, "rejected: {why}");
+                }
+            }
+        }
+    }
+
+    /// One attempt is one step of the pace, to however many recipients it went.
+    fn pace(&self, outcomes: &[Outcome]) {
+        if outcomes.contains(&Outcome::Accepted) {
+            return self.with_line(|line, _| line.works());
+        }
+        let pause = outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::Later {
+                after, pause: true, ..
+            } => Some(after.map(|after| after.min(LONGEST_PAUSE))),
+            _ => None,
+        });
+        if let Some(after) = pause {
+            self.with_line(|line, now| line.pause(after, 0.0, now));
+        }
+    }
+
+    fn free_at(&self) -> Option<Timestamp> {
+        self.with_line(Line::free_at)
+    }
+
+    fn with_line<T>(&self, f: impl FnOnce(&mut Line, Timestamp) -> T) -> T {
+        match self.line.lock() {
+            Ok(mut line) => f(&mut line, now()),
+            Err(poisoned) => f(&mut poisoned.into_inner(), now()),
+        }
+    }
+
+    /// Waits until then, or until something changes.
+    async fn wait(&mut self, until: Option<Timestamp>) {
+        tokio::select! {
+            () = sleep_until(until) => {}
+            _ = self.changes.changed() => {}
+            _ = self.stop.changed() => {}
+        }
+    }
+
+    /// Waits until then, whatever changes.
+    async fn rest(&mut self, until: Option<Timestamp>) {
+        tokio::select! {
+            () = sleep_until(until) => {}
+            _ = self.stop.changed() => {}
+        }
+    }
+}
+
+async fn sleep_until(until: Option<Timestamp>) {
+    match until {
+        // at least a little, so that a clock that stands still spins nothing
+        Some(until) => sleep(until.since(now()).max(Duration::from_millis(1))).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,197 @@
+//! The commands, one file each. Data goes to standard output, everything else
+//! to standard error; a command returns its exit status.
+
+mod check;
+mod demo;
+mod logs;
+mod notify;
+mod pages;
+mod run;
+mod table;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::{self, Loaded, Problem};
+use crate::deliver::text;
+
+/// Watches Graphite and pages people.
+#[derive(Debug, Parser)]
+#[command(
+    name = "graphite-pager",
+    version,
+    about = "Watches Graphite and pages people: every series judged, every incident told once, every page linked to its documentation.",
+    after_help = "Example, with nothing to set up:\n  graphite-pager demo",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    logs: logs::Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the agent until SIGTERM or Ctrl-C; SIGHUP reads the configuration again
+    #[command(
+        after_help = "Example:\n  graphite-pager run -c alerts.yml\n\nBeside an older tool, telling nobody:\n  graphite-pager run -c alerts.yml --dry-run\n\nExit status: 0 after a clean stop, 1 if it cannot start."
+    )]
+    Run(run::Options),
+    /// Checks the configuration and lists each alert with its next evaluation
+    #[command(
+        after_help = "Example:\n  graphite-pager verify -c alerts.yml\n\nExit status: 0 if it can be used, 1 if not."
+    )]
+    Verify(verify::Options),
+    /// Evaluates everything once and says how each series reads now; tells nobody
+    #[command(
+        after_help = "Example:\n  graphite-pager check -c alerts.yml Load\n\nExit status, the first that applies: 2 something is critical, 3 a fetch failed or there is no data,\n1 something is a warning, 0 all is well (as monitoring plugins have it)."
+    )]
+    Check(check::Options),
+    /// Sends a test incident and its end through one receiver
+    #[command(
+        after_help = "Example:\n  graphite-pager notify ops-mail -c alerts.yml\n\nExit status: 0 if the receiver accepted both, 1 if not."
+    )]
+    Notify(notify::Options),
+    /// Runs the whole agent on this computer's own metrics, with nothing to set up
+    #[command(
+        after_help = "Example:\n  graphite-pager demo\n\nCtrl-C ends it. It writes to a temporary folder only."
+    )]
+    Demo(demo::Options),
+    /// Prints completions for a shell
+    #[command(
+        after_help = "Example:\n  graphite-pager completions bash > /etc/bash_completion.d/graphite-pager"
+    )]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Prints the manual page, or writes one for each command into a folder
+    #[command(after_help = "Example:\n  graphite-pager man | man -l -")]
+    Man {
+        /// Writes graphite-pager.1, graphite-pager-run.1, ... into this folder
+        #[arg(long, value_name = "FOLDER")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// What a command says that was started in a folder without a configuration.
+const NOTHING_TO_READ: &str = "error: this folder has neither `alerts.yml` nor a folder `alerts`
+
+hint: name a configuration with `--config PATH`; `graphite-pager demo` shows the program without one";
+
+/// Where the configuration is.
+#[derive(Clone, Debug, Args)]
+pub struct Paths {
+    /// A configuration file, or a folder of them (*.yml, *.yaml); several make one configuration
+    /// [default: alerts.yml, else alerts/]
+    #[arg(short = 'c', long = "config", value_name = "PATH")]
+    config: Vec<PathBuf>,
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+impl Paths {
+    /// The paths that were given, else the default ones.
+    fn resolve(&self) -> Vec<PathBuf> {
+        if self.config.is_empty() {
+            config::default_paths(std::path::Path::new(""))
+        } else {
+            self.config.clone()
+        }
+    }
+
+    /// Reads the configuration; every problem goes to standard error.
+    fn load(&self) -> Option<Loaded> {
+        let paths = self.resolve();
+        if self.config.is_empty() && !paths.iter().any(|path| path.exists()) {
+            eprintln!("{NOTHING_TO_READ}");
+            return None;
+        }
+        match load(&paths) {
+            Ok(loaded) => Some(loaded),
+            Err(report) => {
+                eprint!("{report}");
+                None
+            }
+        }
+    }
+}
+
+/// Reads the configuration with this process' environment.
+fn load(paths: &[PathBuf]) -> Result<Loaded, config::Report> {
+    config::load(paths, &|name| std::env::var(name).ok())
+}
+
+/// Prints problems, one after the other, with a line between them.
+fn print_problems<'a>(problems: impl IntoIterator<Item = &'a Problem>) {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+}
+
+/// `1 alert`, `2 alerts`.
+fn many(count: usize, what: &str) -> String {
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
+}
+
+/// Says why a command cannot go on.
+fn fail(why: &dyn std::fmt::Display) {
+    eprintln!("error: {}", text::clean_lines(&why.to_string()));
+}
+
+impl Cli {
+    /// Carries out the command.
+    pub fn run(self) -> ExitCode {
+        self.logs.start(match self.command {
+            Command::Run(_) => "info",
+            _ => "warn",
+        });
+        if let Command::Completions { shell } = self.command {
+            return pages::completions(shell);
+        }
+        if let Command::Man { dir } = &self.command {
+            return pages::man(dir.as_deref());
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                fail(&format!("cannot start: {error}"));
+                return ExitCode::FAILURE;
+            }
+        };
+        let status = runtime.block_on(async {
+            match self.command {
+                Command::Run(options) => run::run(options).await,
+                Command::Verify(options) => verify::verify(&options),
+                Command::Check(options) => check::check(options).await,
+                Command::Notify(options) => notify::notify(&options).await,
+                Command::Demo(options) => demo::demo(options).await,
+                Command::Completions { .. } | Command::Man { .. } => ExitCode::SUCCESS,
+            }
+        });
+        // a blocking read or write that hangs must not hold up the end
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        status
+    }
+}
