@@ -1,0 +1,264 @@
+//! The alert packs of `alerts/`: each is a sound configuration whose alerts
+//! have their pages, and says of a real Graphite what it should.
+//!
+//! What is sent, and what must be said of it: `tests/packs/`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use support::agent::{Finished, Setup};
+use support::{DEADLINE, poll};
+
+/// Alert, series, level.
+type Levels = BTreeMap<String, BTreeMap<String, String>>;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every pack's name.
+fn packs() -> BTreeSet<String> {
+    let entries = std::fs::read_dir(root().join("alerts")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yml"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Runs `command` on the packs at `paths`, with what packs leave to their users.
+fn graphite_pager(command: &str, paths: &[PathBuf], graphite: &str) -> Finished {
+    let base = root().join("tests/packs/base.yml");
+    let mut arguments = vec![command, "--format", "json", "-c", base.to_str().unwrap()];
+    for path in paths {
+        arguments.extend(["-c", path.to_str().unwrap()]);
+    }
+    Setup::new("")
+        .arguments(&arguments)
+        .env("GRAPHITE_URL", graphite)
+        .run()
+}
+
+fn pack(name: &str) -> PathBuf {
+    root().join("alerts").join(format!("{name}.yml"))
+}
+
+fn verified(paths: &[PathBuf]) -> Vec<Value> {
+    let finished = graphite_pager("verify", paths, "http://graphite.example.com");
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    serde_json::from_str(&finished.stdout).unwrap()
+}
+
+#[test]
+fn each_pack_can_be_used_alone_and_all_of_them_together() {
+    let packs = packs();
+    assert!(packs.len() >= 8, "{packs:?}");
+    let alone: usize = packs.iter().map(|name| verified(&[pack(name)]).len()).sum();
+    assert_eq!(verified(&[root().join("alerts")]).len(), alone);
+}
+
+/// The names of all alerts of all packs.
+fn alerts() -> BTreeSet<String> {
+    verified(&[root().join("alerts")])
+        .iter()
+        .map(|alert| alert["alert"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_alert_has_a_page_and_every_page_an_alert() {
+    let entries = std::fs::read_dir(root().join("alerts/docs")).unwrap();
+    let folders = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir());
+    let pages: BTreeSet<String> = folders
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let mut expected = alerts();
+    // the agent's own troubles have a page but no definition
+    expected.insert("graphite-pager".to_owned());
+    assert_eq!(pages, expected);
+}
+
+#[test]
+fn every_page_says_what_it_means_how_to_look_and_what_to_do_first() {
+    for alert in alerts() {
+        let path = root().join("alerts/docs").join(&alert).join("README.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        assert_eq!(page.lines().next(), Some(&*format!("# {alert}")));
+        let mut rest = page.as_str();
+        for heading in ["What it means", "How to look", "What to do first"] {
+            let found = rest.split_once(&format!("\n## {heading}\n"));
+            let (_, after) =
+                found.unwrap_or_else(|| panic!("{alert}: no `{heading}` in its place"));
+            let text = after.split("\n## ").next().unwrap();
+            assert!(text.trim().len() > 40, "{alert}: nothing under `{heading}`");
+            rest = after;
+        }
+        // where the links of the overflow incidents lead
+        for anchor in ["(more)", "(more without data)"] {
+            let anchor = format!("<a id=\"{anchor}\"></a>");
+            assert!(page.contains(&anchor), "{alert}: no {anchor}");
+        }
+    }
+}
+
+#[test]
+fn every_pack_has_an_expectation_of_every_alert_of_it() {
+    for name in packs() {
+        let expected = expectation(&name);
+        let alerts: BTreeSet<String> = verified(&[pack(&name)])
+            .iter()
+            .map(|alert| alert["alert"].as_str().unwrap().to_owned())
+            .collect();
+        for state in ["healthy", "sick"] {
+            let listed: BTreeSet<String> = expected[state].keys().cloned().collect();
+            assert_eq!(listed, alerts, "{name}, {state}");
+        }
+        for alert in &alerts {
+            let levels = expected["sick"][alert].values();
+            let bad = levels.filter(|level| *level != "ok").count();
+            assert!(bad > 0, "{name}: nothing makes `{alert}` bad");
+        }
+    }
+}
+
+/// By state.
+fn expectation(name: &str) -> BTreeMap<String, Levels> {
+    let path = root().join(format!("tests/packs/{name}.expect.json"));
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+// --- on the real Graphite -------------------------------------------------------------------
+
+fn service(name: &str) -> String {
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: this test needs the services of tests/run"))
+}
+
+fn feed(name: &str, state: &str) {
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let status = Command::new(python)
+        .arg(root().join("tests/packs/feed.py"))
+        .args([name, state, &service("CARBON_TEST_ADDR")])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// What `check` says of a pack, with its exit status.
+fn checked(path: &Path) -> (Levels, Option<i32>) {
+    let finished = graphite_pager(
+        "check",
+        &[path.to_path_buf()],
+        &service("GRAPHITE_TEST_URL"),
+    );
+    assert!(!finished.stderr.contains("error:"), "{}", finished.stderr);
+    let rows: Vec<Value> = serde_json::from_str(&finished.stdout).unwrap();
+    let mut levels = Levels::new();
+    for row in rows {
+        let [alert, series, level] =
+            ["alert", "series", "level"].map(|key| row[key].as_str().unwrap().to_owned());
+        levels.entry(alert).or_default().insert(series, level);
+    }
+    (levels, finished.code)
+}
+
+/// Series that read otherwise than expected, and series that nobody expected to be bad.
+fn differences(found: &Levels, expected: &Levels) -> Vec<String> {
+    let none = BTreeMap::new();
+    let mut differences = Vec::new();
+    for (alert, series) in expected {
+        let read = found.get(alert).unwrap_or(&none);
+        for (name, level) in series {
+            let read = read.get(name).map_or("not there", String::as_str);
+            if read != level {
+                differences.push(format!("{alert} {name} is {read}, expected {level}"));
+            }
+        }
+        for (name, level) in read {
+            // sick hosts of an earlier run on the same Graphite may still be seen
+            let left = name.starts_with("sick");
+            if !series.contains_key(name) && level != "ok" && !left {
+                differences.push(format!("{alert} {name} is {level}, expected nothing"));
+            }
+        }
+    }
+    differences
+}
+
+/// The exit status that these levels call for.
+fn worst(levels: &Levels) -> i32 {
+    let read: BTreeSet<&str> = levels
+        .values()
+        .flat_map(BTreeMap::values)
+        .map(String::as_str)
+        .collect();
+    let order = [("critical", 2), ("no_data", 3), ("warning", 1)];
+    order
+        .iter()
+        .find(|(level, _)| read.contains(level))
+        .map_or(0, |(_, code)| *code)
+}
+
+/// Sends the pack's data in both states; waits until what was sent last is seen.
+fn judged_as_expected(name: &str) {
+    let expected = expectation(name);
+    for state in ["healthy", "sick"] {
+        // sick data come after healthy ones of other hosts, which stay well
+        let mut wanted = expected["healthy"].clone();
+        if state == "sick" {
+            for (alert, series) in &expected["sick"] {
+                wanted.get_mut(alert).unwrap().extend(series.clone());
+            }
+        }
+        feed(name, state);
+        let mut last = Vec::new();
+        let same = poll(DEADLINE, || {
+            let (levels, code) = checked(&pack(name));
+            last = differences(&levels, &wanted);
+            last.is_empty().then_some((worst(&levels), code))
+        });
+        let (worst, code) = same.unwrap_or_else(|| panic!("{name}, {state}:\n{}", last.join("\n")));
+        assert_eq!(code, Some(worst), "{name}, {state}");
+    }
+}
+
+macro_rules! judged_on_the_real_graphite {
+    ($($test:ident $name:literal)*) => {
+        $(
+            #[test]
+            #[ignore = "needs the real Graphite of tests/run"]
+            fn $test() {
+                judged_as_expected($name);
+            }
+        )*
+
+        #[test]
+        fn every_pack_is_judged_on_the_real_graphite() {
+            assert_eq!(packs(), BTreeSet::from([$($name.to_owned()),*]));
+        }
+    };
+}
+
+judged_on_the_real_graphite! {
+    carbon_is_judged_as_expected "carbon"
+    haproxy_is_judged_as_expected "haproxy"
+    linux_collectd_is_judged_as_expected "linux-collectd"
+    linux_diamond_is_judged_as_expected "linux-diamond"
+    linux_telegraf_is_judged_as_expected "linux-telegraf"
+    mongodb_is_judged_as_expected "mongodb"
+    resque_is_judged_as_expected "resque"
+    statsd_is_judged_as_expected "statsd"
+}
