@@ -624,6 +624,36 @@ fn every_link_leads_to_a_file_and_every_anchor_to_a_heading() {
     assert!(count > 30);
 }
 
+#[test]
+fn every_file_that_the_architecture_names_is_there() {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "docs"] {
+        list(&root().join(folder), &mut files);
+    }
+    let mut count = 0;
+    for (page, code) in inline_code() {
+        let file = [".rs", ".md"].iter().any(|end| code.ends_with(end)) && !code.contains(' ');
+        if page == "ARCHITECTURE.md" && file {
+            assert!(
+                files.iter().any(|path| path.ends_with(&code)),
+                "`{code}` is not there"
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}
+
+fn list(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => list(&path, files),
+            false => files.push(path),
+        }
+    }
+}
+
 /// A heading as the part of a link.
 fn slug(line: &str) -> String {
     let heading = line.trim_start_matches('#').trim().to_lowercase();
