@@ -87,6 +87,18 @@ fn a_demo_shows_warning_critical_and_recovery_within_a_minute_and_leaves_nothing
     assert_eq!(names(&folder).len(), 2, "{:?}", names(&folder));
 }
 
+#[test]
+fn a_demo_ends_with_its_terminal() {
+    let setup = Setup::new("").arguments(&["demo", "--log-level", "info"]);
+    let temporary = setup.folder().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut agent = setup.env("TMPDIR", temporary.to_str().unwrap()).start();
+    agent.wait_stderr("watching");
+    agent.signal(Signal::HUP);
+    assert_eq!(agent.wait_exit().code(), Some(0));
+    assert_eq!(names(&temporary), [""; 0]);
+}
+
 /// The URL after this word of a line.
 fn link(line: &str, word: &str) -> String {
     let (_, after) = line.split_once(&format!("| {word} ")).unwrap();

@@ -62,7 +62,9 @@ async fn play(folder: &Path, listen: Option<SocketAddr>) -> Result<(), String> {
     let paths = vec![file];
     // whatever this computer is otherwise set up for: the demo shows itself
     let loaded = config::load(&paths, &|_| None).map_err(|report| report.to_string())?;
-    let ended = run::agent(loaded, paths, agent::Options::default()).await;
+    // whoever closes the window wants it gone
+    let on_hangup = run::OnHangup::Stop;
+    let ended = run::agent(loaded, paths, agent::Options::default(), on_hangup).await;
     let _ = stop.send(true);
     let _ = graphite.task.await;
     ended

@@ -41,6 +41,7 @@ pub async fn run(options: Options) -> ExitCode {
         agent::Options {
             dry_run: options.dry_run,
         },
+        OnHangup::Reload,
     )
     .await
     {
@@ -52,11 +53,21 @@ pub async fn run(options: Options) -> ExitCode {
     }
 }
 
+/// What SIGHUP means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnHangup {
+    /// The configuration is to be read again.
+    Reload,
+    /// The terminal was closed.
+    Stop,
+}
+
 /// Runs the agent on a configuration that was read from `paths`.
 pub async fn agent(
     loaded: Loaded,
     paths: Vec<PathBuf>,
     options: agent::Options,
+    on_hangup: OnHangup,
 ) -> Result<(), String> {
     // signals first: one that comes while the agent starts must not kill it half-way
     let mut signals =
@@ -91,6 +102,9 @@ pub async fn agent(
                 return Err("the task that owns the state has ended: this is a bug".to_owned());
             }
             () = hangup(&mut signals.hangup) => {
+                if on_hangup == OnHangup::Stop {
+                    break;
+                }
                 tracing::info!("SIGHUP: reading the configuration again");
                 running.watched.look().await;
                 running.reload(&mut agent, true).await;
