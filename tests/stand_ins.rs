@@ -177,10 +177,10 @@ fn what_a_process_writes_is_waited_for_and_kept() {
 #[test]
 fn signals_reach_the_process_and_its_exit_code_comes_back() {
     let mut agent =
-        shell("trap 'echo again' HUP; trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done")
+        shell("trap 'echo again' USR1; trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done")
             .start();
     agent.wait_stdout("up");
-    agent.signal(Signal::HUP);
+    agent.signal(Signal::USR1);
     agent.wait_stdout("again");
     assert_eq!(agent.stop().code(), Some(7));
 }
