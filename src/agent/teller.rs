@@ -17,8 +17,8 @@ use crate::alert::Timestamp;
 use crate::alert::delivery::Outcome;
 use crate::alert::rate::Line;
 use crate::alert::world::Job;
-use crate::deliver::Sender;
 use crate::deliver::settings::Destination;
+use crate::deliver::{Sender, console};
 use crate::graphite::Client;
 use crate::now::now;
 use crate::secret::Secret;
@@ -106,8 +106,8 @@ impl Teller {
         } = composed;
         let outcomes = match &self.voice {
             Voice::Dry => {
-                println!("{} (would tell {})", message.headline(), self.name);
-                vec![Outcome::Accepted; job.recipients.len()]
+                let outcome = console::rehearse(&message, &self.name).await;
+                vec![outcome; job.recipients.len()]
             }
             Voice::Real(sender) => {
                 if let (true, Some(url)) = (sender.wants_picture(), picture) {

@@ -18,9 +18,19 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// reader that does not read costs one thread, not one an attempt.
 static OUTPUT: Mutex<()> = Mutex::const_new(());
 
-/// Prints one line and waits until it is out.
+/// Prints a message on one line and waits until it is out.
 pub async fn send(message: &Message) -> Outcome {
-    let line = line(message);
+    print(line(message)).await
+}
+
+/// Prints what a receiver of another kind would be told (`--dry-run`).
+pub async fn rehearse(message: &Message, receiver: &str) -> Outcome {
+    let headline = message.headline();
+    let receiver = text::clean(receiver);
+    print(format!("{headline} (would tell {receiver})\n")).await
+}
+
+async fn print(line: String) -> Outcome {
     let written = async {
         let turn = OUTPUT.lock().await;
         tokio::task::spawn_blocking(move || {
