@@ -1,9 +1,9 @@
 //! Whom this program trusts when it speaks TLS: the system's authorities, and
 //! one private file beside them where the configuration names one.
 //!
-//! Every client (Graphite, receivers) is built from the one configuration made
-//! here, so there is one TLS stack and one answer to "which certificates
-//! count?". It knows no host and no URL. `SSL_CERT_FILE` and `SSL_CERT_DIR`
+//! Every HTTP client (Graphite, receivers) is built from the one configuration
+//! made here. Mail takes the same roots from the system by itself, because its
+//! library accepts no configuration from outside. It knows no host and no URL. `SSL_CERT_FILE` and `SSL_CERT_DIR`
 //! take the place of the system's files, as they do elsewhere.
 
 use std::fmt;

@@ -1,6 +1,6 @@
 //! The agent's own incidents, all of the built-in alert `graphite-pager`:
-//! Graphite fails, a receiver fails, the store fails, many series fall silent
-//! at once (design 4.10, 4.12, 6). One page, not a thousand.
+//! Graphite fails, a receiver fails, the store fails (design 4.12, 5, 6). One
+//! page, not a thousand. Many series that fall silent at once are in `silence.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,11 +44,6 @@ impl World {
             format!("failed: {why}")
         });
         self.own(STORE, level, words, reason, now);
-    }
-
-    /// Whether it is known to fail.
-    pub fn store_is_troubled(&self) -> bool {
-        self.own_is_open(&Arc::from(STORE))
     }
 
     /// Everything that only time brings about. Called at least once a second.

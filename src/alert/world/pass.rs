@@ -1,5 +1,6 @@
 //! One evaluation: readings move clocks, clocks make transitions, transitions
-//! open, change and resolve incidents, told alone or in their group's overflow.
+//! open, change and resolve incidents. Which of them are told alone and which
+//! in their group's overflow is decided in `overflow.rs`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
-//! Who is told what next, and what came of it.
-//!
-//! A receiver's worker asks for its most urgent job, makes one attempt and
-//! reports; nothing is queued anywhere, so the newest state always wins.
+//! Who is to be told of an incident, what is owed to them, and what came of an
+//! attempt. What a worker is given next is decided in `next.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
