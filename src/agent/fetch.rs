@@ -119,7 +119,7 @@ async fn fetch_target(
 
 /// The window that values are judged in. Where `until` is something that only
 /// Graphite understands, it is taken to be the slot.
-fn window(alert: &Alert, slot: Timestamp) -> Window {
+pub fn window(alert: &Alert, slot: Timestamp) -> Window {
     let until = match alert.until {
         Some(TimeSpec::Ago(span)) => slot.minus(span),
         Some(TimeSpec::Verbatim(_)) | None => slot,

@@ -5,7 +5,8 @@
 //! what a worker is told to send was committed before. A store that fails, or
 //! takes longer than five seconds, stops nothing: judging and telling go on
 //! from memory, the failure is an incident, and everything unwritten is written
-//! as soon as it works again.
+//! as soon as it works again. What is decided of all this is in `desk.rs`; here
+//! are the clock, the tasks, the waiting and the log.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,12 +17,13 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use url::Url;
 
 use super::compose::{Composed, compose};
+use super::desk::{Desk, Store, Turn, Unwritten, Written};
 use super::health::Health;
-use super::writer::{Unwritten, Writer, Written};
+use super::writer::Writer;
 use crate::alert::Group;
 use crate::alert::Timestamp;
 use crate::alert::delivery::Outcome;
-use crate::alert::world::{Batch, Job, Next, Report, Setup, World};
+use crate::alert::world::{Job, Report, Setup, World};
 use crate::deliver::text::name;
 use crate::now::now;
 
@@ -91,15 +93,14 @@ pub enum Work {
 
 /// The owner of the state.
 pub struct Keeper {
-    world: World,
+    desk: Desk,
     base: Url,
     writer: Writer,
     health: Arc<Health>,
     /// Counts changes that workers may want to know of.
     changes: watch::Sender<u64>,
-    /// A batch that is still being written after its time was up.
-    pending: Option<(Batch, oneshot::Receiver<Written>)>,
-    broken: bool,
+    /// The end of a batch that nothing waits for.
+    pending: Option<oneshot::Receiver<Written>>,
 }
 
 impl Keeper {
@@ -112,13 +113,12 @@ impl Keeper {
         changes: watch::Sender<u64>,
     ) -> Self {
         Self {
-            world,
+            desk: Desk::new(world),
             base,
             writer,
             health,
             changes,
             pending: None,
-            broken: false,
         }
     }
 
@@ -144,17 +144,15 @@ impl Keeper {
     async fn finish(&mut self) {
         for _ in 0..2 {
             self.commit().await;
-            let Some((batch, written)) = self.pending.take() else {
+            let Some(written) = self.pending.take() else {
                 continue;
             };
             match timeout(SLOW, written).await {
-                Ok(result) => {
-                    self.wrote(&batch, result.unwrap_or_else(|_| Err(Unwritten::closed())))
-                }
+                Ok(result) => self.wrote(result.unwrap_or_else(|_| Err(Unwritten::closed()))),
                 Err(_) => break,
             }
         }
-        if self.broken {
+        if self.desk.is_broken() {
             tracing::error!("the store still fails: what changed meanwhile is not written");
         }
     }
@@ -167,8 +165,8 @@ impl Keeper {
                 report,
                 done,
             } => {
-                let asked = self.world.asks(&group);
-                let twice = self.world.evaluated(&group, &report, slot, now());
+                let asked = self.desk.world.asks(&group);
+                let twice = self.desk.world.evaluated(&group, &report, slot, now());
                 if let Some(legend) = twice.first() {
                     tracing::warn!(
                         alert = %name(&group.name),
@@ -188,7 +186,7 @@ impl Keeper {
                 let _ = reply.send(work);
             }
             Event::Settled { job, outcomes } => {
-                self.world.settled(&job, &outcomes, now());
+                self.desk.world.settled(&job, &outcomes, now());
                 self.after(true).await;
             }
             Event::Reload(reload) => {
@@ -202,9 +200,9 @@ impl Keeper {
                 } = *reload;
                 self.base = base;
                 for (old, new) in renamed {
-                    self.world.rename(&old, &new);
+                    self.desk.world.rename(&old, &new);
                 }
-                let retired = self.world.reload(setup, &moved, at_once, now());
+                let retired = self.desk.world.reload(setup, &moved, at_once, now());
                 self.after(true).await;
                 let _ = reply.send(retired);
             }
@@ -212,17 +210,15 @@ impl Keeper {
     }
 
     async fn next(&mut self, receiver: &Arc<str>) -> Work {
-        if !self.world.knows_receiver(receiver) {
-            return Work::Stop;
-        }
         let now = now();
-        match self.world.next(receiver, now) {
-            Next::Wait(until) => Work::Wait(until),
-            Next::Job(job) => {
-                if self.world.is_dirty() {
+        match self.desk.next(receiver, now) {
+            Turn::Stop => Work::Stop,
+            Turn::Wait(until) => Work::Wait(until),
+            Turn::Tell { job, write_first } => {
+                if write_first {
                     self.commit().await;
                 }
-                match compose(&self.world, &job, &self.base, now) {
+                match compose(&self.desk.world, &job, &self.base, now) {
                     Some(composed) => Work::Tell(job, Box::new(composed)),
                     None => Work::Wait(None),
                 }
@@ -233,15 +229,15 @@ impl Keeper {
     async fn tick(&mut self) {
         self.look_at_pending();
         self.health.update(|health| health.ticked_at = Some(now()));
-        self.world.tick(now());
-        let changed = self.world.is_dirty();
+        self.desk.world.tick(now());
+        let changed = self.desk.world.is_dirty();
         self.after(changed).await;
     }
 
     /// What follows every change: written, said in the log, and workers woken.
     async fn after(&mut self, changed: bool) {
         self.commit().await;
-        for change in self.world.take_transitions() {
+        for change in self.desk.world.take_transitions() {
             tracing::info!(
                 alert = %name(&change.alert),
                 series = %name(&change.series),
@@ -252,15 +248,15 @@ impl Keeper {
                 "{}", change.event()
             );
         }
-        for lost in self.world.take_given_up() {
+        for lost in self.desk.world.take_given_up() {
             tracing::error!(
                 receiver = %lost.receiver,
                 incident = %lost.incident,
                 "gave up telling the end of an incident after 24 h of trying: {}", lost.why
             );
         }
-        let (failing, tried) = self.world.failing();
-        let receivers = self.world.troubled();
+        let (failing, tried) = self.desk.world.failing();
+        let receivers = self.desk.world.troubled();
         self.health.update(|health| {
             health.failing = (failing, tried);
             health.receivers = receivers;
@@ -273,70 +269,58 @@ impl Keeper {
 
     /// Writes what changed. Waits for a store that works, not for one that fails.
     async fn commit(&mut self) {
-        if self.pending.is_some() {
+        let Some(write) = self.desk.write() else {
             return;
-        }
-        let batch = self.world.take_batch();
-        if batch.is_empty() {
-            return;
-        }
-        let mut written = self.writer.write(batch.clone());
-        if self.broken {
-            self.pending = Some((batch, written));
+        };
+        let mut written = self.writer.write(write.batch);
+        if !write.wait {
+            self.pending = Some(written);
             return;
         }
         match timeout(SLOW, &mut written).await {
-            Ok(result) => self.wrote(&batch, result.unwrap_or_else(|_| Err(Unwritten::closed()))),
+            Ok(result) => self.wrote(result.unwrap_or_else(|_| Err(Unwritten::closed()))),
             Err(_) => {
-                self.pending = Some((batch, written));
-                self.failed(&format!("a commit took longer than {} s", SLOW.as_secs()));
+                self.pending = Some(written);
+                let why = format!("a commit took longer than {} s", SLOW.as_secs());
+                let store = self.desk.late(&why, now());
+                self.say(store, Some(&why));
             }
         }
     }
 
     /// Looks whether the batch that was not waited for is written by now.
     fn look_at_pending(&mut self) {
-        let Some((batch, mut written)) = self.pending.take() else {
+        let Some(mut written) = self.pending.take() else {
             return;
         };
         match written.try_recv() {
-            Ok(result) => self.wrote(&batch, result),
-            Err(oneshot::error::TryRecvError::Empty) => self.pending = Some((batch, written)),
-            Err(oneshot::error::TryRecvError::Closed) => {
-                self.wrote(&batch, Err(Unwritten::closed()));
-            }
+            Ok(result) => self.wrote(result),
+            Err(oneshot::error::TryRecvError::Empty) => self.pending = Some(written),
+            Err(oneshot::error::TryRecvError::Closed) => self.wrote(Err(Unwritten::closed())),
         }
     }
 
-    fn wrote(&mut self, batch: &Batch, written: Written) {
-        match written {
-            Ok(()) => {
-                if self.broken {
-                    self.broken = false;
-                    tracing::info!("the store is written again");
-                    self.health.update(|health| health.store = None);
-                }
-                // also the trouble of a run before this one
-                self.world.store_failed(None, now());
-            }
-            Err(Unwritten { why, gone }) => {
-                self.world.not_written(batch);
-                if gone {
-                    self.world.write_everything();
-                }
-                self.failed(&why);
-            }
-        }
+    fn wrote(&mut self, written: Written) {
+        let why = written
+            .as_ref()
+            .err()
+            .map(|unwritten| unwritten.why.clone());
+        let store = self.desk.written(written, now());
+        self.say(store, why.as_deref());
     }
 
-    fn failed(&mut self, why: &str) {
-        if !self.broken {
-            tracing::error!("{why}: judging and telling go on from memory");
+    /// Says how the store is, where that is news; `why` it fails.
+    fn say(&self, store: Store, why: Option<&str>) {
+        match store {
+            Store::Broke => tracing::error!(
+                "{}: judging and telling go on from memory",
+                why.unwrap_or_default()
+            ),
+            Store::Mended => tracing::info!("the store is written again"),
+            Store::Same => {}
         }
-        self.broken = true;
         self.health
-            .update(|health| health.store = Some(why.to_owned()));
-        self.world.store_failed(Some(why), now());
+            .update(|health| health.store = why.map(str::to_owned));
     }
 }
 

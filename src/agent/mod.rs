@@ -6,6 +6,7 @@
 //! that is under way is finished, then everything is written.
 
 pub mod compose;
+pub mod desk;
 pub mod fetch;
 mod health;
 mod heartbeat;
@@ -13,7 +14,7 @@ mod keeper;
 mod poll;
 mod receivers;
 mod reload;
-mod slots;
+pub mod slots;
 mod teller;
 mod writer;
 
@@ -122,15 +123,7 @@ impl Agent {
         let slots: BTreeMap<Arc<str>, Option<Timestamp>> = saved
             .heads
             .iter()
-            .map(|(name, head)| {
-                // a slot that failed is not done with
-                let failed = |slot: Timestamp| slot.minus(Duration::from_millis(1));
-                let slot = match head.failing_since {
-                    Some(_) => head.slot.map(failed),
-                    None => head.slot,
-                };
-                (Arc::clone(name), slot)
-            })
+            .map(|(name, head)| (Arc::clone(name), slots::done_with(head)))
             .collect();
         let world = World::new(setup(&config, &client, options), saved, now());
         let health = Arc::new(Health::default());

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::alert::group::Head;
 use crate::alert::{Schedule, Timestamp};
 
 /// Slots further away than this are worth another try of a failed one.
@@ -37,6 +38,15 @@ pub enum Step {
     Wait(Option<Duration>),
     /// Ask again: the clock was set back, and slots go on from the present.
     SetBack,
+}
+
+/// The newest slot that the run before this one was done with: one that failed
+/// is not.
+pub fn done_with(head: &Head) -> Option<Timestamp> {
+    match head.failing_since {
+        Some(_) => head.slot.map(|slot| slot.minus(Duration::from_millis(1))),
+        None => head.slot,
+    }
 }
 
 impl Slots {

@@ -26,9 +26,6 @@ use crate::secret::Secret;
 /// Longer than any kind's own deadline: the last one, should that one fail.
 const WHOLE: Duration = Duration::from_secs(180);
 
-/// The longest `Retry-After` that a whole receiver is left alone for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
-
 /// The ways to receivers: those that share a routing key share one.
 #[derive(Default)]
 pub struct Lines(HashMap<Secret, Arc<Mutex<Line>>>);
@@ -136,7 +133,7 @@ impl Teller {
 
     /// Says in the log what came of it, and paces the way accordingly.
     fn record(&self, job: &Job, outcomes: &[Outcome]) {
-        self.pace(outcomes);
+        self.with_line(|line, now| line.settled(outcomes, now));
         for (recipient, outcome) in job.recipients.iter().zip(outcomes) {
             let (receiver, incident) = (&*self.name, job.incident);
             match outcome {
@@ -150,22 +147,6 @@ impl Teller {
                     tracing::error!(receiver, recipient = &**recipient, %incident, "rejected: {why}");
                 }
             }
-        }
-    }
-
-    /// One attempt is one step of the pace, to however many recipients it went.
-    fn pace(&self, outcomes: &[Outcome]) {
-        if outcomes.contains(&Outcome::Accepted) {
-            return self.with_line(|line, _| line.works());
-        }
-        let pause = outcomes.iter().find_map(|outcome| match outcome {
-            Outcome::Later {
-                after, pause: true, ..
-            } => Some(after.map(|after| after.min(LONGEST_PAUSE))),
-            _ => None,
-        });
-        if let Some(after) = pause {
-            self.with_line(|line, now| line.pause(after, 0.0, now));
         }
     }
 

@@ -5,30 +5,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::desk::{Unwritten, Written};
 use crate::alert::world::Batch;
 use crate::store::{Fault, Sqlite, StoreError};
-
-/// What came of a batch.
-pub type Written = Result<(), Unwritten>;
-
-/// Why a batch was not written.
-#[derive(Debug)]
-pub struct Unwritten {
-    /// For people.
-    pub why: String,
-    /// What was written before is lost as well.
-    pub gone: bool,
-}
-
-impl Unwritten {
-    /// The store does not take batches any more.
-    pub fn closed() -> Self {
-        Self {
-            why: "the store is closed".to_owned(),
-            gone: false,
-        }
-    }
-}
 
 impl From<StoreError> for Unwritten {
     fn from(error: StoreError) -> Self {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::delivery::backoff;
+use super::delivery::{Outcome, backoff};
 use super::time::Timestamp;
 
 /// Events that may go out at once.
@@ -75,6 +75,23 @@ impl Line {
         let wait = backoff(self.pauses, chance);
         let wait = asked.map_or(wait, |asked| asked.max(LEAST)).min(LONGEST);
         self.paused_until = Some(now.plus(wait));
+    }
+
+    /// Paces what follows by what came of one attempt, to however many
+    /// recipients it went.
+    pub fn settled(&mut self, outcomes: &[Outcome], now: Timestamp) {
+        if outcomes.contains(&Outcome::Accepted) {
+            return self.works();
+        }
+        let pause = outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::Later {
+                after, pause: true, ..
+            } => Some(*after),
+            _ => None,
+        });
+        if let Some(after) = pause {
+            self.pause(after, 0.0, now);
+        }
     }
 
     /// Something came through: the next pause is a short one again.

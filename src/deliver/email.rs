@@ -91,7 +91,7 @@ fn compose(message: &Message, settings: &Email, now: Timestamp) -> Result<Vec<u8
         .picture
         .as_ref()
         .filter(|picture| settings.graph && !picture.is_empty() && picture.len() <= PICTURE);
-    let id = message_id(message, &event(message));
+    let id = id(message);
     let content = format!("graph.{id}");
     let html = SinglePart::html(html(message, &words, picture.map(|_| content.as_str())));
     let parts = MultiPart::alternative().singlepart(SinglePart::plain(words.plain));
@@ -145,6 +145,12 @@ fn event(message: &Message) -> String {
         0 => message.event.to_string(),
         reminder => format!("{}r{reminder}", message.event),
     }
+}
+
+/// The Message-ID of the mail that tells `message`, without its brackets: the
+/// same whenever it is sent again.
+pub fn id(message: &Message) -> String {
+    message_id(message, &event(message))
 }
 
 /// `INCIDENT.EVENT@INSTANCE`, each part in characters that RFC 5322 takes there.

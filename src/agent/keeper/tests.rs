@@ -15,7 +15,7 @@ use super::*;
 use crate::agent::{self, Options};
 use crate::alert::Value;
 use crate::alert::evaluate::{Answer, Seen};
-use crate::alert::world::Saved;
+use crate::alert::world::{Batch, Saved};
 use crate::graphite::Client;
 
 type Written = oneshot::Sender<super::Written>;
