@@ -49,6 +49,9 @@ pub struct Source {
     pub target: String,
     /// Number of the last slot that it answered.
     pub answered: u64,
+    /// It has returned series that earlier alerts claimed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
 }
 
 /// A series that the group knows.
@@ -112,6 +115,7 @@ impl Life {
             self.head.sources.push(Source {
                 target: target.to_owned(),
                 answered,
+                claimed: false,
             });
             self.head.sources.len() - 1
         });

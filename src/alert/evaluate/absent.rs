@@ -37,10 +37,17 @@ impl Pass<'_> {
         }
     }
 
+    /// Whether series of the alert are known; those that earlier alerts claimed
+    /// count as its own for as long as these know any.
     fn knows_any(&self, life: &Life, index: usize) -> bool {
+        let sources = self.sources.get(index).into_iter().flatten();
+        let claimed = sources
+            .filter_map(|source| life.head.sources.get(usize::from(*source)))
+            .any(|source| source.claimed);
         let mine = |known: &Known| {
+            let owner = self.owner(known.source);
             !known.active.as_ref().is_some_and(|active| active.stands_in)
-                && self.owner(known.source) == Some(index)
+                && (owner == Some(index) || claimed && owner.is_some_and(|owner| owner < index))
         };
         life.series.values().any(mine)
     }

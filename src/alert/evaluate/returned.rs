@@ -24,8 +24,12 @@ impl Pass<'_> {
                     self.again(life, (index, alert), seen);
                     continue;
                 }
-                // claimed by an earlier alert
-                Some(_) => continue,
+                // claimed by an earlier alert; should all of them vanish, this one is
+                // none that never matched anything
+                Some(_) => {
+                    self.claimed(life, (index, seen.target));
+                    continue;
+                }
                 None => {}
             }
             if self.excluded.contains(&seen.legend) {
@@ -40,6 +44,13 @@ impl Pass<'_> {
                 Some(pattern) => self.exclude(life, &seen.legend, pattern),
                 None => self.judge(life, (index, alert), seen),
             }
+        }
+    }
+
+    fn claimed(&self, life: &mut Life, (index, target): (usize, u16)) {
+        let source = usize::from(self.source(index, target));
+        if let Some(source) = life.head.sources.get_mut(source) {
+            source.claimed = true;
         }
     }
 

@@ -107,7 +107,11 @@ fn finite() -> impl Strategy<Value = f64> {
 
 fn head() -> impl Strategy<Value = Head> {
     let source = (any::<String>(), any::<u64>());
-    let source = source.prop_map(|(target, answered)| Source { target, answered });
+    let source = source.prop_map(|(target, answered)| Source {
+        target,
+        answered,
+        claimed: answered % 2 == 0,
+    });
     let counters = (option::of(at()), any::<u64>(), any::<u64>(), any::<u64>());
     let failing = (option::of(at()), option::of(any::<String>()));
     (
