@@ -20,14 +20,22 @@ const STORE: &str = "(store)";
 
 impl World {
     /// Records how fetching for a group went.
-    pub(super) fn fetched(&mut self, name: &Arc<str>, failure: Option<&str>, slot: Timestamp) {
+    pub(super) fn fetched(
+        &mut self,
+        name: &Arc<str>,
+        failure: Option<&str>,
+        slot: Timestamp,
+        now: Timestamp,
+    ) {
         let Some(entry) = self.groups.get_mut(name) else {
             return;
         };
         let head = &mut entry.life.head;
         head.failure = failure.map(str::to_owned);
         head.failing_since = match failure {
-            Some(_) => Some(head.failing_since.unwrap_or(slot).min(slot)),
+            // the slot may lie before a common trouble that is just over, at whose
+            // end the group's own clock began
+            Some(_) => Some(head.failing_since.unwrap_or(slot).min(now)),
             None => None,
         };
     }

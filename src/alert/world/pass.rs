@@ -2,6 +2,7 @@
 //! open, change and resolve incidents. Which of them are told alone and which
 //! in their group's overflow is decided in `overflow.rs`.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +81,7 @@ impl World {
         if evaluated.known_changed {
             self.dirty.known.insert(Arc::clone(name));
         }
-        self.fetched(name, report.failure.as_deref(), slot);
+        self.fetched(name, report.failure.as_deref(), slot, now);
         self.judge(group, evaluated, slot, now);
         self.look_after_itself(now);
         twice
@@ -114,12 +115,11 @@ impl World {
         if turns.is_empty() {
             return;
         }
-        // resolves make room below `limit`; of the rest the worst stand alone
-        turns.sort_by_key(|turn| {
-            (
-                turn.change.to != Level::Ok,
-                std::cmp::Reverse(turn.change.to),
-            )
+        // resolves make room below `limit`; of the rest the worst stand alone, and
+        // of equals the same ones in whatever order the server answers
+        turns.sort_by(|a, b| {
+            let rank = |turn: &Turn| (turn.change.to != Level::Ok, Reverse(turn.change.to));
+            rank(a).cmp(&rank(b)).then_with(|| a.legend.cmp(&b.legend))
         });
         let mut crowd = self.crowd(&group.name);
         let mut touched = BTreeSet::new();

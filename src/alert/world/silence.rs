@@ -115,7 +115,7 @@ impl World {
         }
         self.silence_changed = false;
         let mut few = false;
-        if count > 0 && count < MANY {
+        if count > 0 && count < MANY && self.fell_silent_with_them() < MANY {
             let since = *self.memory.few_silent_since.get_or_insert_with(|| {
                 self.dirty.memory = true;
                 now
@@ -170,6 +170,27 @@ impl World {
                 }
             },
         );
+    }
+
+    /// How many series lack data that began to within ten minutes of one that is
+    /// told in the silence: also those whose `no_data_for` is not over yet.
+    fn fell_silent_with_them(&self) -> usize {
+        let told = self.silent.iter().filter_map(|(group, legend)| {
+            let life = &self.groups.get(group)?.life;
+            life.series.get(legend)?.active.as_ref()?.lacking_since
+        });
+        let mut told: Vec<Timestamp> = told.collect();
+        told.sort_unstable();
+        let near = |since: &&Timestamp| {
+            let first = told.partition_point(|at| *at < since.minus(TOGETHER));
+            told.get(first)
+                .is_some_and(|at| *at <= since.plus(TOGETHER))
+        };
+        let lacking = self
+            .groups
+            .values()
+            .flat_map(|entry| entry.life.lacking.values());
+        lacking.filter(near).count()
     }
 
     /// The few that are left have incidents of their own from now on.

@@ -109,6 +109,16 @@ impl Bench {
         self.judge(minute, name, &[None]);
     }
 
+    /// The fetch for the slot of an earlier minute was tried again and failed.
+    pub fn fail_again(&mut self, minute: i64, slot: i64, name: &str) {
+        let report = Report {
+            answers: answers(&[None]),
+            failure: Some("connection refused".to_owned()),
+        };
+        let group = Arc::clone(&self.groups[name]);
+        self.world.evaluated(&group, &report, at(slot), at(minute));
+    }
+
     pub fn tick(&mut self, minute: i64) {
         self.world.tick(at(minute));
     }

@@ -339,3 +339,29 @@ fn a_quiet_evaluation_writes_nothing_per_series() {
     assert_eq!(batch.heads.len(), 1);
     assert!(batch.known.is_empty() && batch.series.is_empty() && batch.incidents.is_empty());
 }
+
+#[test]
+fn a_catch_all_whose_series_earlier_alerts_claim_is_none_that_matches_nothing() {
+    let mut bench = Bench::new(vec![alert("Load", "first"), alert("Load", "all")]);
+    bench.judge(0, "Load", &[Some("a=1"), Some("a=1")]);
+    for minute in 1..=4 {
+        bench.judge(minute, "Load", &[Some(""), Some("")]);
+    }
+    assert!(bench.open().is_empty(), "{:?}", bench.open());
+}
+
+#[test]
+fn who_is_told_alone_does_not_depend_on_the_order_of_the_answer() {
+    for answer in ["a=25 b=25", "b=25 a=25"] {
+        let one = Alert {
+            limit: Some(1),
+            ..alert("Load", "all")
+        };
+        let mut bench = Bench::new(vec![one]);
+        bench.answer(0, "Load", answer);
+        let alone = bench.world.incidents().filter(|i| i.inside.is_none());
+        let mut alone: Vec<_> = alone.map(|i| i.series.to_string()).collect();
+        alone.sort_unstable();
+        assert_eq!(alone, ["(more)", "a"], "{answer}");
+    }
+}

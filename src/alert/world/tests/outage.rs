@@ -177,3 +177,19 @@ fn error_for_goes_on_after_a_restart() {
     minute(&mut bench, 7, 0, 2);
     assert!(bench.open().is_empty());
 }
+
+#[test]
+fn a_group_that_fails_on_after_an_outage_begins_its_clock_at_the_end_of_that() {
+    let mut bench = groups(3);
+    for at in 0..=6 {
+        minute(&mut bench, at, 3, 3);
+    }
+    assert_eq!(bench.open(), [format!("graphite-pager/{HOST} critical")]);
+    minute(&mut bench, 7, 1, 3);
+    assert!(bench.open().is_empty());
+    // its slot lies before that end, and is tried again
+    bench.fail_again(8, 6, "A1");
+    assert!(bench.open().is_empty(), "{:?}", bench.open());
+    bench.fail_again(12, 6, "A1");
+    assert_eq!(bench.open(), ["graphite-pager/A1 critical"]);
+}

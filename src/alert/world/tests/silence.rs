@@ -526,3 +526,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_silence_lasts_while_as_many_lack_data_though_few_of_them_are_due_yet() {
+    let early = alert("Early", "all");
+    let late = Alert {
+        no_data_for: MINUTE * 40,
+        ..alert("Late", "all")
+    };
+    let mut bench = Bench::new(vec![early, late]);
+    for minute in 0..=30 {
+        let value = if minute == 0 { "1" } else { "_" };
+        bench.answer(minute, "Early", &many("e", 2, value));
+        bench.answer(minute, "Late", &many("l", 10, value));
+        bench.tick(minute);
+    }
+    assert_eq!(bench.open(), [format!("graphite-pager/{SILENCE} no_data")]);
+}
