@@ -10,6 +10,7 @@
 )]
 
 pub mod agent;
+pub mod bench;
 pub mod graphite;
 pub mod http;
 pub mod mime;
