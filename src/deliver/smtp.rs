@@ -45,6 +45,10 @@ pub const DEADLINES: Deadlines = Deadlines {
 /// For `QUIT`, when everything is settled.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// Conversations that one attempt may take. A server that hangs at every
+/// recipient is not asked about each.
+const CONVERSATIONS: usize = 3;
+
 /// The step that carries the mail: after it, no answer is no refusal.
 const BODY: &str = "the mail";
 
@@ -87,7 +91,7 @@ impl Server {
             return Vec::new();
         }
         let mut outcomes = vec![None; to.len()];
-        let attempt = self.attempt(from, to, mail, &mut outcomes);
+        let attempt = self.converse(from, to, mail, &mut outcomes);
         let rest = match timeout(self.deadlines.whole, attempt).await {
             Ok(Ok(())) => Outcome::Accepted,
             Ok(Err(outcome)) => outcome,
@@ -99,6 +103,32 @@ impl Server {
             .collect()
     }
 
+    /// Makes one mail of it; a recipient at whom the server falls silent or hangs
+    /// up is left out of the next conversation, so that it costs only itself.
+    async fn converse(
+        &self,
+        from: &Address,
+        to: &[Address],
+        mail: &[u8],
+        outcomes: &mut [Option<Outcome>],
+    ) -> Result<(), Outcome> {
+        for conversation in 1..=CONVERSATIONS {
+            let End { outcome, at } = match self.attempt(from, to, mail, outcomes).await {
+                Ok(()) => return Ok(()),
+                Err(end) => end,
+            };
+            let culprit = at.and_then(|index| outcomes.get_mut(index));
+            match culprit {
+                Some(culprit) if conversation < CONVERSATIONS => *culprit = Some(alone(outcome)),
+                _ => return Err(outcome),
+            }
+            if outcomes.iter().all(Option::is_some) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Settles those recipients that the server refuses, and at the end those
     /// that it took; an error is the outcome of all that are not settled then.
     async fn attempt(
@@ -107,7 +137,7 @@ impl Server {
         to: &[Address],
         mail: &[u8],
         outcomes: &mut [Option<Outcome>],
-    ) -> Result<(), Outcome> {
+    ) -> Result<(), End> {
         let mut connection = self.connect().await?;
         let step = self.deadlines.step;
         let utf8 = connection
@@ -121,7 +151,9 @@ impl Server {
             *outcome = Some(self.rejected("takes no addresses beyond ASCII (SMTPUTF8)"));
         }
         if !utf8 && !is_ascii(from) {
-            return Err(self.rejected("takes no sender beyond ASCII (SMTPUTF8)"));
+            return Err(self
+                .rejected("takes no sender beyond ASCII (SMTPUTF8)")
+                .into());
         }
         let parameters = parameters(&connection, from, to, mail);
         self.step(
@@ -130,16 +162,22 @@ impl Server {
             connection.command(Mail::new(Some(from.clone()), parameters)),
         )
         .await?;
-        for (address, outcome) in to
+        for (index, (address, outcome)) in to
             .iter()
             .zip(outcomes.iter_mut())
-            .filter(|(_, outcome)| outcome.is_none())
+            .enumerate()
+            .filter(|(_, (_, outcome))| outcome.is_none())
         {
             let command = connection.command(Rcpt::new(address.clone(), Vec::new()));
             match self.step("RCPT", step, command).await {
                 Ok(_) => {}
                 Err(fault) if fault.refusal => *outcome = Some(fault.outcome),
-                Err(fault) => return Err(fault.outcome),
+                Err(fault) => {
+                    return Err(End {
+                        outcome: fault.outcome,
+                        at: Some(index),
+                    });
+                }
             }
         }
         if outcomes.iter().any(Option::is_none) {
@@ -279,6 +317,19 @@ fn parameters(
     parameters
 }
 
+/// What ended at one recipient says nothing of the server: no pause for the others.
+fn alone(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Later { why, after, .. } => Outcome::Later {
+            why,
+            after,
+            pause: false,
+            unsure: false,
+        },
+        outcome => outcome,
+    }
+}
+
 fn is_ascii(address: &Address) -> bool {
     address.user().is_ascii() && address.domain().is_ascii()
 }
@@ -288,6 +339,25 @@ struct Fault {
     outcome: Outcome,
     /// The server said no to this command, and goes on listening.
     refusal: bool,
+}
+
+/// Why a conversation ended before the mail was taken.
+struct End {
+    outcome: Outcome,
+    /// The recipient whose command ended it.
+    at: Option<usize>,
+}
+
+impl From<Outcome> for End {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, at: None }
+    }
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        fault.outcome.into()
+    }
 }
 
 impl From<Fault> for Outcome {

@@ -22,6 +22,12 @@ pub enum Answer {
     Hang,
     /// Takes the request and closes the connection without a word.
     Cut,
+    /// The same as the other, so much later.
+    After(Duration, Box<Answer>),
+    /// This status, and a body that never ends.
+    Endless(u16),
+    /// 200, one byte of it after each pause.
+    Drip(Duration),
 }
 
 impl Answer {
@@ -37,6 +43,15 @@ impl Answer {
             vec![("retry-after", value.to_owned())],
             String::new(),
         )
+    }
+
+    /// The status that it gives, if any.
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Status(status, ..) | Self::Endless(status) => Some(*status),
+            Self::After(_, answer) => answer.code(),
+            Self::Hang | Self::Cut | Self::Drip(_) => None,
+        }
     }
 }
 
@@ -152,11 +167,7 @@ impl Sink {
                 let mut state = self.shared.0.lock().unwrap();
                 let ordered = state.next.pop_front().or_else(|| state.always.clone());
                 let answer = ordered.unwrap_or_else(|| judge(&request));
-                let answered = if let Answer::Status(status, ..) = &answer {
-                    Some(*status)
-                } else {
-                    None
-                };
+                let answered = answer.code();
                 state.requests.push(Request {
                     answered,
                     ..request
@@ -164,26 +175,54 @@ impl Sink {
                 self.shared.1.notify_all();
                 answer
             };
-            match answer {
-                Answer::Status(status, headers, body) => {
-                    let mut head = format!(
-                        "HTTP/1.1 {status} Test\r\ncontent-length: {}\r\n",
-                        body.len()
-                    );
-                    for (name, value) in headers {
-                        head.push_str(&format!("{name}: {value}\r\n"));
-                    }
-                    let mut stream = stream;
-                    // in one piece: many small ones would wait for each other's acknowledgement
-                    let answer = format!("{head}\r\n{body}");
-                    if stream.write_all(answer.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-                // until the client gives up
-                Answer::Hang => drop(reader.read(&mut [0])),
-                Answer::Cut => return,
+            if !give(answer, &mut reader) {
+                return;
             }
+        }
+    }
+}
+
+/// Whether the connection goes on.
+fn give(answer: Answer, reader: &mut BufReader<&TcpStream>) -> bool {
+    let mut stream = *reader.get_ref();
+    match answer {
+        Answer::Status(status, headers, body) => {
+            let mut head = format!(
+                "HTTP/1.1 {status} Test\r\ncontent-length: {}\r\n",
+                body.len()
+            );
+            for (name, value) in headers {
+                head.push_str(&format!("{name}: {value}\r\n"));
+            }
+            // in one piece: many small ones would wait for each other's acknowledgement
+            let answer = format!("{head}\r\n{body}");
+            stream.write_all(answer.as_bytes()).is_ok()
+        }
+        // until the client gives up
+        Answer::Hang => {
+            let _ = reader.read(&mut [0]);
+            true
+        }
+        Answer::Cut => false,
+        Answer::After(pause, answer) => {
+            thread::sleep(pause);
+            give(*answer, reader)
+        }
+        Answer::Endless(status) => {
+            let head = format!("HTTP/1.1 {status} Test\r\ntransfer-encoding: chunked\r\n\r\n");
+            let chunk = format!("400\r\n{}\r\n", "x".repeat(0x400));
+            let mut open = stream.write_all(head.as_bytes()).is_ok();
+            while open {
+                open = stream.write_all(chunk.as_bytes()).is_ok();
+            }
+            false
+        }
+        Answer::Drip(pause) => {
+            let answer = "HTTP/1.1 200 Test\r\ncontent-length: 0\r\n\r\n";
+            answer.bytes().all(|byte| {
+                thread::sleep(pause);
+                stream.write_all(&[byte]).is_ok()
+            })
         }
     }
 }

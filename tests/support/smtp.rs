@@ -23,7 +23,7 @@ pub struct Manners {
     /// the mail itself, or `RCPT someone@example.com` for one recipient.
     /// An empty reply closes the connection.
     pub replies: BTreeMap<String, String>,
-    /// Never answers this verb.
+    /// Never answers this verb, or `RCPT someone@example.com`.
     pub silent_at: Option<String>,
     /// Waits before each byte that it sends.
     pub slow: Option<Duration>,
@@ -33,6 +33,23 @@ pub struct Manners {
     pub implicit: bool,
     /// Offers AUTH and wants it.
     pub auth: bool,
+    /// Reads the client's first words of TLS after STARTTLS, and closes the connection.
+    pub breaks_tls: bool,
+    /// Closes the connection when it has taken a mail, without a word.
+    pub dies_after_taking: bool,
+}
+
+impl Manners {
+    /// These replies, by what they answer.
+    pub fn replying(replies: &[(&str, &str)]) -> Self {
+        let replies = replies
+            .iter()
+            .map(|(to, reply)| ((*to).to_owned(), (*reply).to_owned()));
+        Self {
+            replies: replies.collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// One mail that was accepted.
@@ -236,7 +253,13 @@ impl Session<'_> {
                 .next()
                 .unwrap_or_default()
                 .to_ascii_uppercase();
-            if self.manners.silent_at.as_deref() == Some(&verb) {
+            let about = format!("{verb} {}", address(&line));
+            if self
+                .manners
+                .silent_at
+                .as_ref()
+                .is_some_and(|at| [&verb, &about].contains(&at))
+            {
                 self.wire.read_line(&mut String::new())?;
                 return Ok(());
             }
@@ -275,6 +298,13 @@ impl Session<'_> {
 
     fn starttls(&mut self) -> std::io::Result<()> {
         self.reply("STARTTLS", "", "220 go ahead")?;
+        if self.refusal("STARTTLS", "") {
+            return Ok(());
+        }
+        if self.manners.breaks_tls {
+            let _ = self.wire.read(&mut [0; 8]);
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
         if let Wire::Plain(stream) = std::mem::replace(self.wire.get_mut(), Wire::Gone) {
             *self.wire.get_mut() = self.server.encrypt(stream);
         }
@@ -341,6 +371,9 @@ impl Session<'_> {
                 auth,
             });
             self.server.shared.1.notify_all();
+            if self.manners.dies_after_taking {
+                return Err(std::io::ErrorKind::ConnectionAborted.into());
+            }
         }
         self.reply(".", "", "250 taken")
     }
