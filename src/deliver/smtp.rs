@@ -236,6 +236,16 @@ impl Server {
                 "shows a certificate that does not verify ({cause}): use the name that is in it, \
                  or add its authority to the system's"
             ))
+        } else if what == dial::SECURED && is_plain(error) {
+            Outcome::Later {
+                why: format!(
+                    "`{server}` does not speak TLS at once: write `smtp://`, or the port that does \
+                     (465, mostly)"
+                ),
+                after: None,
+                pause: true,
+                unsure: false,
+            }
         } else if error.is_client() {
             Outcome::Rejected {
                 why: format!("cannot speak to `{server}`: {cause}"),
@@ -380,6 +390,16 @@ fn cause(error: &Error) -> String {
 }
 
 fn is_certificate(error: &Error) -> bool {
+    matches!(tls(error), Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// What came were no words of TLS.
+fn is_plain(error: &Error) -> bool {
+    matches!(tls(error), Some(rustls::Error::InvalidMessage(_)))
+}
+
+/// What TLS says of it, if it is about that.
+fn tls(error: &Error) -> Option<&rustls::Error> {
     let mut next = error.source();
     while let Some(error) = next {
         let inner = error
@@ -388,10 +408,10 @@ fn is_certificate(error: &Error) -> bool {
         let tls = error
             .downcast_ref::<rustls::Error>()
             .or_else(|| inner.and_then(|inner| inner.downcast_ref()));
-        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
-            return true;
+        if tls.is_some() {
+            return tls;
         }
         next = error.source();
     }
-    false
+    None
 }
