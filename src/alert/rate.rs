@@ -27,7 +27,8 @@ pub struct Line {
     limited: bool,
     tokens: f64,
     filled: Option<Timestamp>,
-    paused_until: Option<Timestamp>,
+    /// From when until when nothing goes out.
+    paused: Option<(Timestamp, Timestamp)>,
     pauses: u32,
 }
 
@@ -38,16 +39,20 @@ impl Line {
             limited,
             tokens: BURST,
             filled: None,
-            paused_until: None,
+            paused: None,
             pauses: 0,
         }
     }
 
     /// When something may go out; `None`: now.
     pub fn free_at(&mut self, now: Timestamp) -> Option<Timestamp> {
-        // a pause that ends further ahead was begun before the clock was set back
-        let ends = |until: &Timestamp| *until > now && until.since(now) <= LONGEST;
-        if let Some(until) = self.paused_until.filter(ends) {
+        if let Some((from, until)) = self.paused.filter(|(_, until)| *until > now) {
+            if from <= now {
+                return Some(until);
+            }
+            // the clock was set back: it lasts as long as it was meant to
+            let until = now.plus(until.since(from));
+            self.paused = Some((now, until));
             return Some(until);
         }
         if !self.limited {
@@ -74,7 +79,7 @@ impl Line {
         self.pauses = self.pauses.saturating_add(1);
         let wait = backoff(self.pauses, chance);
         let wait = asked.map_or(wait, |asked| asked.max(LEAST)).min(LONGEST);
-        self.paused_until = Some(now.plus(wait));
+        self.paused = Some((now, now.plus(wait)));
     }
 
     /// Paces what follows by what came of one attempt, to however many
@@ -97,7 +102,7 @@ impl Line {
     /// Something came through: the next pause is a short one again.
     pub fn works(&mut self) {
         self.pauses = 0;
-        self.paused_until = None;
+        self.paused = None;
     }
 
     fn fill(&mut self, now: Timestamp) {
@@ -156,6 +161,17 @@ mod tests {
         line.pause(Some(Duration::from_secs(7)), 0.0, at(0));
         assert_eq!(line.free_at(at(6_999)), Some(at(7_000)));
         assert_eq!(line.free_at(at(7_000)), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_pause_longer() {
+        let mut line = Line::new(true);
+        line.pause(Some(Duration::from_secs(7)), 0.0, at(3_600_000));
+        assert_eq!(line.free_at(at(3_605_000)), Some(at(3_607_000)));
+        // by half an hour
+        assert_eq!(line.free_at(at(1_800_000)), Some(at(1_807_000)));
+        assert_eq!(line.free_at(at(1_806_000)), Some(at(1_807_000)));
+        assert_eq!(line.free_at(at(1_807_000)), None);
     }
 
     #[test]
