@@ -137,6 +137,9 @@ pub struct World {
     silence_told: BTreeSet<Arc<str>>,
     /// Receivers that are only told the end of what they know.
     retired: BTreeMap<Arc<str>, Policy>,
+    /// Receivers whose last attempt had no end: whatever it was about may be to
+    /// blame, or the receiver.
+    unanswered: BTreeSet<Arc<str>>,
     memory: Memory,
     given_up: Vec<GivenUp>,
     transitions: Vec<Transition>,

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{DeliveryKey, RELEASE, World};
-use crate::alert::delivery::{KeyOf, Owes, Tell, desired};
+use crate::alert::delivery::{Delivery, KeyOf, Owes, Tell, desired};
 use crate::alert::incident::IncidentId;
 use crate::alert::level::Level;
 use crate::alert::receiver::Policy;
@@ -37,6 +37,9 @@ pub struct Job {
     pub perhaps: Option<Level>,
 }
 
+/// Least first: how suspect it is, how urgent, since when it is due.
+type Rank = (u32, u8, Timestamp);
+
 /// Incidents by group and series.
 type Over = HashMap<(Arc<str>, Arc<str>), Vec<IncidentId>>;
 
@@ -53,7 +56,7 @@ impl World {
     /// The most urgent thing to tell `receiver` now. What is marked by it has to
     /// be written before it is sent.
     pub fn next(&mut self, receiver: &Arc<str>, now: Timestamp) -> Next {
-        let mut best: Option<((u8, Timestamp), DeliveryKey, Tell, Level)> = None;
+        let mut best: Option<(Rank, DeliveryKey, Tell, Level)> = None;
         let mut wake: Option<Timestamp> = None;
         let sooner =
             |wake: Option<Timestamp>, at| Some(wake.map_or(at, |wake: Timestamp| wake.min(at)));
@@ -91,13 +94,15 @@ impl World {
                 Owes::Nothing => {}
                 Owes::Later(at) => wake = sooner(wake, at),
                 Owes::Now(tell) => {
-                    let rank = (tell.urgency(level), delivery.due_since.unwrap_or(now));
+                    let due = delivery.due_since.unwrap_or(now);
+                    let urgency = tell.urgency(level);
                     // the end of what it was told before of the same series comes
                     // first: after its beginning it would read, and at PagerDuty
                     // be, the end of this one
                     let before = self.unfinished(key, &policy, &over, now);
                     let (key, tell, level) = before.unwrap_or_else(|| (key.clone(), tell, level));
                     let delivery = self.deliveries.get(&key).unwrap_or(delivery);
+                    let rank = (self.suspicion(receiver, delivery), urgency, due);
                     match delivery.not_before(level, now) {
                         Some(at) => wake = sooner(wake, at),
                         None if best.as_ref().is_none_or(|(least, ..)| rank < *least) => {
@@ -114,6 +119,16 @@ impl World {
                 job.map_or(Next::Wait(wake), |job| Next::Job(Box::new(job)))
             }
             None => Next::Wait(wake),
+        }
+    }
+
+    /// How far something that fails again and again stands back while its
+    /// receiver gives no answer: if it is what the receiver chokes on, whatever
+    /// is more urgent than the rest would keep the rest from being told at all.
+    fn suspicion(&self, receiver: &Arc<str>, delivery: &Delivery) -> u32 {
+        match self.unanswered.contains(receiver) {
+            true => delivery.tries.saturating_sub(1),
+            false => 0,
         }
     }
 

@@ -153,6 +153,7 @@ impl World {
             silence_changed: true,
             silence_told: BTreeSet::new(),
             retired: BTreeMap::new(),
+            unanswered: BTreeSet::new(),
             memory: saved.memory,
             transitions: Vec::new(),
             given_up: Vec::new(),
@@ -217,6 +218,7 @@ impl World {
             }
         }
         self.setup = setup;
+        self.unanswered.clear();
         self.apply_groups(if at_once { now } else { now.plus(LEAVE) });
         self.silence_changed = true;
         self.end_stale(now);

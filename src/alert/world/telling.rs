@@ -255,6 +255,9 @@ impl World {
         }
         if outcomes.contains(&Outcome::Accepted) {
             self.resolved_with(job, now);
+            self.unanswered.remove(&job.receiver);
+        } else if outcomes.iter().any(had_no_end) {
+            self.unanswered.insert(Arc::clone(&job.receiver));
         }
         self.mark_due(job.incident, now);
         self.troubled_receivers(now);
@@ -380,6 +383,18 @@ impl World {
             named.join(", ")
         ))
     }
+}
+
+/// Whether it was sent, and nothing came back in time.
+fn had_no_end(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Later {
+            pause: true,
+            unsure: true,
+            ..
+        }
+    )
 }
 
 /// The recipients of a receiver: mail addresses, or one empty name.

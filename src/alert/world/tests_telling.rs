@@ -969,6 +969,82 @@ fn a_receiver_that_asks_to_be_left_alone_is_and_for_no_more_than_an_hour() {
 }
 
 #[test]
+fn after_an_hour_of_500_pagerduty_is_told_at_the_first_success_once_with_the_same_key() {
+    let mut bench = Bench::new(vec![pagerduty("oncall")]);
+    bench.judge(&[("web-1", 25.0)]);
+    let began = bench.now;
+    let mut attempts = 0;
+    while bench.now.since(began) < HOUR {
+        assert_eq!(
+            bench.attempt("oncall", &later()).unwrap(),
+            "new web-1 critical",
+            "every attempt goes to the first key"
+        );
+        attempts += 1;
+        let until = bench.wakes("oncall").unwrap();
+        bench.wait(until.since(bench.now));
+        bench.judge(&[("web-1", 25.0)]);
+    }
+    assert!((15..=25).contains(&attempts), "{attempts}");
+    assert_eq!(bench.hears("oncall"), ["new web-1 critical"]);
+    bench.judge(&[("web-1", 1.0)]);
+    assert_eq!(bench.hears("oncall"), ["resolved web-1 ok"]);
+    assert_eq!(bench.world.deliveries().count(), 0);
+}
+
+/// It was sent, and nothing came back in time.
+fn hung() -> Outcome {
+    Outcome::Later {
+        why: "did not answer in time".to_owned(),
+        after: None,
+        pause: true,
+        unsure: true,
+    }
+}
+
+#[test]
+fn what_a_receiver_chokes_on_keeps_nothing_else_from_being_told() {
+    let mut bench = Bench::new(vec![messaging("hook")]);
+    bench.judge(&[("web-1", 25.0), ("web-2", 25.0), ("web-3", 15.0)]);
+    // each attempt at them hangs, and pauses the receiver for as long as it waits itself
+    let choke = |job: &str| job.contains("web-1") || job.contains("web-2");
+    let mut told = Vec::new();
+    let mut attempts = 0;
+    while told.is_empty() && attempts < 10 {
+        let Some(job) = bench.next("hook") else {
+            bench.wait(secs(300));
+            continue;
+        };
+        attempts += 1;
+        let words = bench.words(&job);
+        if choke(&words) {
+            bench.settle(&job, &hung());
+            bench.wait(secs(300));
+        } else {
+            bench.settle(&job, &Outcome::Accepted);
+            told.push(words);
+        }
+    }
+    assert_eq!(told, ["new web-3 warning"], "within {attempts} attempts");
+    // it answers, so the most urgent goes first again
+    bench.wait(secs(300));
+    assert!(choke(&bench.attempt("hook", &hung()).unwrap()));
+}
+
+#[test]
+fn after_a_hang_the_most_urgent_goes_first() {
+    let mut bench = Bench::new(vec![messaging("hook")]);
+    bench.judge(&[("web-1", 25.0)]);
+    bench.attempt("hook", &hung());
+    bench.judge(&[("web-1", 25.0), ("web-2", 15.0)]);
+    bench.wait(secs(2));
+    assert_eq!(
+        bench.hears("hook"),
+        ["new web-1 critical", "new web-2 warning"]
+    );
+}
+
+#[test]
 fn an_end_is_given_up_after_24_hours_of_trying_and_not_before() {
     let mut bench = Bench::new(vec![messaging("hook")]);
     bench.judge(&[("web-1", 25.0)]);
