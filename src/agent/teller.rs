@@ -5,9 +5,12 @@
 //! worker for each receiver, so that one that hangs delays no other.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
@@ -15,6 +18,7 @@ use super::compose::Composed;
 use super::keeper::{Event, Work};
 use crate::alert::Timestamp;
 use crate::alert::delivery::Outcome;
+use crate::alert::duration;
 use crate::alert::rate::Line;
 use crate::alert::world::Job;
 use crate::deliver::settings::Destination;
@@ -22,9 +26,6 @@ use crate::deliver::{Sender, console};
 use crate::graphite::Client;
 use crate::now::now;
 use crate::secret::Secret;
-
-/// Longer than any kind's own deadline: the last one, should that one fail.
-const WHOLE: Duration = Duration::from_secs(180);
 
 /// The ways to receivers: those that share a routing key share one.
 #[derive(Default)]
@@ -112,19 +113,8 @@ impl Teller {
                     message.picture = client.picture(&url).await;
                 }
                 self.with_line(Line::take);
-                let sent = timeout(WHOLE, sender.send(&message, &job.recipients)).await;
-                sent.unwrap_or_else(|_| {
-                    let why = format!("no end after {} s", WHOLE.as_secs());
-                    vec![
-                        Outcome::Later {
-                            why,
-                            after: None,
-                            pause: true,
-                            unsure: true,
-                        };
-                        job.recipients.len()
-                    ]
-                })
+                let sending = sender.send(&message, &job.recipients);
+                attempt(sending, sender.patience(), job.recipients.len()).await
             }
         };
         self.record(&job, &outcomes);
@@ -179,10 +169,66 @@ impl Teller {
     }
 }
 
+/// What came of `sending`, one outcome for each recipient, whatever becomes of it:
+/// a worker that ended, or waited for ever, would never tell its receiver again.
+async fn attempt(
+    sending: impl Future<Output = Vec<Outcome>>,
+    patience: Duration,
+    recipients: usize,
+) -> Vec<Outcome> {
+    let why = match timeout(patience, AssertUnwindSafe(sending).catch_unwind()).await {
+        Ok(Ok(outcomes)) => return outcomes,
+        Ok(Err(_)) => "this program failed in the attempt (see above): please report it".to_owned(),
+        Err(_) => format!("no end after {}", duration::format(patience)),
+    };
+    let outcome = Outcome::Later {
+        why,
+        after: None,
+        pause: true,
+        unsure: true,
+    };
+    vec![outcome; recipients]
+}
+
 async fn sleep_until(until: Option<Timestamp>) {
     match until {
         // at least a little, so that a clock that stands still spins nothing
         Some(until) => sleep(until.since(now()).max(Duration::from_millis(1))).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    fn why(outcomes: &[Outcome]) -> Vec<&str> {
+        let why = |outcome| match outcome {
+            &Outcome::Later {
+                ref why,
+                pause: true,
+                unsure: true,
+                ..
+            } => why.as_str(),
+            other => panic!("{other:?}"),
+        };
+        outcomes.iter().map(why).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_has_no_end_is_tried_later() {
+        let sending = std::future::pending();
+        let outcomes = attempt(sending, Duration::from_secs(180), 2).await;
+        assert_eq!(why(&outcomes), ["no end after 3m"; 2]);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_panics_ends_no_worker() {
+        let sending = async { panic!("a fault") };
+        let outcomes = attempt(sending, Duration::from_secs(180), 2).await;
+        let why = why(&outcomes);
+        assert_eq!(why.len(), 2);
+        assert!(why.iter().all(|why| why.contains("please report it")));
     }
 }

@@ -26,6 +26,12 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// For the rest of its output, once it has ended.
 const DRAIN: Duration = Duration::from_millis(200);
 
+/// How long the program may run.
+pub fn deadline(settings: &settings::Command) -> Duration {
+    // an instant beyond the clock's range would panic
+    settings.timeout.min(LONGEST)
+}
+
 /// Runs the program once and waits for its end.
 pub async fn send(settings: &settings::Command, message: &Message) -> Outcome {
     let name = text::clean(&settings.program.to_string_lossy()).into_owned();
@@ -48,8 +54,7 @@ pub async fn send(settings: &settings::Command, message: &Message) -> Outcome {
     let group = Group::of(&child);
     let mut output = Vec::new();
     let run = run(&mut child, document::json(message).to_string(), &mut output);
-    // an instant beyond the clock's range would panic
-    let deadline = tokio::time::Instant::now() + settings.timeout.min(LONGEST);
+    let deadline = tokio::time::Instant::now() + deadline(settings);
     let ended = tokio::time::timeout_at(deadline, run).await;
     if ended.is_ok() {
         group.end_by(deadline);

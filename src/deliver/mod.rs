@@ -23,10 +23,17 @@ pub mod webhook;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::message::{Message, Outcome};
 use self::settings::Destination;
 use self::template::{Escape, Template};
+
+/// Longer than the deadlines of any kind that sets its own.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What a program gets beyond its `timeout`, to be killed and reported.
+const MARGIN: Duration = Duration::from_secs(30);
 
 /// One receiver, ready to send.
 pub struct Sender(Kind);
@@ -70,6 +77,15 @@ impl Sender {
             Kind::Console => console::send(message).await,
         };
         vec![outcome]
+    }
+
+    /// Longer than one attempt takes by its kind's own deadlines: the last one,
+    /// should those fail.
+    pub fn patience(&self) -> Duration {
+        match &self.0 {
+            Kind::Command(settings) => command::deadline(settings) + MARGIN,
+            _ => PATIENCE,
+        }
     }
 
     /// Whether it shows the graph itself, so that fetching one is worth it.
@@ -116,5 +132,27 @@ fn rendered(
                 )),
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_program_has_the_time_that_its_timeout_gives_it() {
+        let http = http::Client::new().unwrap();
+        for seconds in [1, 30, 600, 7200] {
+            let timeout = Duration::from_secs(seconds);
+            let program = Destination::Command(settings::Command {
+                program: "x".into(),
+                arguments: Vec::new(),
+                timeout,
+            });
+            let patience = Sender::new(&program, &http).unwrap().patience();
+            assert!(patience > timeout, "{seconds} s: {patience:?}");
+        }
+        assert!(PATIENCE > smtp::DEADLINES.whole);
     }
 }
