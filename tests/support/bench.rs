@@ -97,7 +97,8 @@ impl Drop for Watched {
 }
 
 pub fn assert_no_secret(stdout: &str, stderr: &str) {
-    for secret in [KEY, OTHER_KEY, PATH, PASSWORD] {
+    // also keys that end otherwise
+    for secret in [&KEY[..31], OTHER_KEY, PATH, PASSWORD] {
         assert!(!stdout.contains(secret), "a secret on stdout: {stdout}");
         assert!(!stderr.contains(secret), "a secret on stderr: {stderr}");
     }
