@@ -60,63 +60,24 @@ fn recipients(smtp: &Smtp) -> Vec<Vec<String>> {
 // --- servers that say too little, too slowly ------------------------------------------
 
 #[test]
-fn a_server_without_a_greeting_delays_nobody_and_gets_its_mail_when_it_greets_again() {
-    let smtp = Smtp::start(Manners {
+fn a_server_that_says_nothing_or_a_byte_a_second_delays_nobody_and_gets_its_mail_once_it_speaks() {
+    let mute = Smtp::start(Manners {
         no_greeting: true,
         ..Manners::default()
     });
-    let (chat, boss) = (Sink::start(), Sink::start());
-    let receivers = mailer(
-        "mail",
-        &smtp,
-        "a@example.com",
-        ", fallback: chat, fallback_after: 2s",
-    ) + &hook("chat", &chat, "")
-        + &hook("boss", &boss, "");
-    let bench = Bench::new(&receivers, "  notify: [mail, boss]\n");
-    bench.value(25.0);
-    let mut agent = bench.start();
-    // long before the server's ten seconds are over
-    let before = Instant::now();
-    wait_until(true, || {
-        messages(&chat).contains(&"new web-1 critical".to_owned())
-    });
-    wait_until(
-        owned(&["new web-1 critical", "new (receiver mail) critical"]),
-        || messages(&boss),
-    );
-    assert!(before.elapsed() < Duration::from_secs(10));
-    assert!(
-        !agent.stderr().contains("(greeting)"),
-        "it is still waited for"
-    );
-    let line = log(&mut agent, "mail", "not told yet: ");
-    assert!(
-        line.contains("did not answer within 10s (greeting)"),
-        "{line}"
-    );
-    smtp.behave(Manners::default());
-    let mail = smtp.wait_for(1, DEADLINE).remove(0);
-    assert_eq!(subject(&mail), "[CRITICAL] Load web-1 is 25 (>= 20)");
-    wait_until(true, || {
-        messages(&boss).contains(&"resolved (receiver mail) ok".to_owned())
-    });
-    bench.evaluations(2);
-    assert_eq!(smtp.mails().len(), 1);
-    assert_eq!(agent.stop().code(), Some(0));
-}
-
-#[test]
-fn a_server_that_sends_a_byte_a_second_is_given_up_and_delays_nobody() {
     let slow = Smtp::start(Manners {
         slow: Some(Duration::from_secs(1)),
         ..Manners::default()
     });
-    let (quick, chat) = (Smtp::start(Manners::default()), Sink::start());
-    let receivers = mailer("slow", &slow, "a@example.com", "")
+    let quick = Smtp::start(Manners::default());
+    let (chat, boss) = (Sink::start(), Sink::start());
+    let late = ", fallback: chat, fallback_after: 2s";
+    let receivers = mailer("mute", &mute, "a@example.com", late)
+        + &mailer("slow", &slow, "a@example.com", "")
         + &mailer("quick", &quick, "b@example.com", "")
-        + &hook("chat", &chat, "");
-    let bench = Bench::new(&receivers, "");
+        + &hook("chat", &chat, "")
+        + &hook("boss", &boss, ", default: true");
+    let bench = Bench::new(&receivers, "  notify: [mute, slow, quick]\n");
     bench.value(25.0);
     let mut agent = bench.start();
     let before = Instant::now();
@@ -124,14 +85,38 @@ fn a_server_that_sends_a_byte_a_second_is_given_up_and_delays_nobody() {
     // another incident, while the first is being sent
     bench.graphite.put("load", Series::constant("web-2", 15.0));
     quick.wait_for(2, DEADLINE);
-    wait_until(2, || messages(&chat).len());
+    // the fallback is told, and everybody else, long before the ten seconds are over
+    wait_until(true, || {
+        messages(&chat).contains(&"new web-1 critical".to_owned())
+    });
+    wait_until(owned(&["new (receiver mute) critical"]), || messages(&boss));
     assert!(before.elapsed() < Duration::from_secs(10));
-    let line = log(&mut agent, "slow", "not told yet: ");
     assert!(
-        line.contains("did not answer within 10s (greeting)"),
-        "{line}"
+        !agent.stderr().contains("(greeting)"),
+        "it is still waited for"
     );
-    assert_eq!((slow.mails().len(), quick.mails().len()), (0, 2));
+    for receiver in ["mute", "slow"] {
+        let line = log(&mut agent, receiver, "not told yet: ");
+        assert!(
+            line.contains("did not answer within 10s (greeting)") && line.contains("WARN"),
+            "{line}"
+        );
+    }
+    for smtp in [&mute, &slow] {
+        assert!(smtp.mails().is_empty());
+        smtp.behave(Manners::default());
+    }
+    for smtp in [&mute, &slow] {
+        let mails = smtp.wait_for(2, DEADLINE);
+        assert_eq!(subject(&mails[0]), "[CRITICAL] Load web-1 is 25 (>= 20)");
+        assert_eq!(subject(&mails[1]), "[WARNING] Load web-2 is 15 (>= 10)");
+    }
+    wait_until(true, || {
+        messages(&boss).contains(&"resolved (receiver mute) ok".to_owned())
+    });
+    bench.evaluations(1);
+    let mails = [&mute, &slow, &quick].map(|smtp| smtp.mails().len());
+    assert_eq!(mails, [2; 3]);
     assert_eq!(agent.stop().code(), Some(0));
 }
 

@@ -18,6 +18,10 @@ const PER_MS: f64 = 95.0 / 60_000.0;
 /// The shortest wait, whatever a server asks for.
 const LEAST: Duration = Duration::from_secs(1);
 
+/// What a pause adds to the wait of the message that caused it, so that this one
+/// is ready when the pause is over and the most urgent goes first, not a later one.
+const SLACK: Duration = Duration::from_millis(100);
+
 /// The longest pause.
 pub const LONGEST: Duration = Duration::from_secs(60 * 60);
 
@@ -79,7 +83,7 @@ impl Line {
         self.pauses = self.pauses.saturating_add(1);
         let wait = backoff(self.pauses, chance);
         let wait = asked.map_or(wait, |asked| asked.max(LEAST)).min(LONGEST);
-        self.paused = Some((now, now.plus(wait)));
+        self.paused = Some((now, now.plus(wait + SLACK)));
     }
 
     /// Paces what follows by what came of one attempt, to however many
@@ -156,22 +160,22 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_lasts_as_long_as_was_asked_for() {
+    fn a_pause_lasts_as_long_as_was_asked_for_and_a_little_more() {
         let mut line = Line::new(false);
         line.pause(Some(Duration::from_secs(7)), 0.0, at(0));
-        assert_eq!(line.free_at(at(6_999)), Some(at(7_000)));
-        assert_eq!(line.free_at(at(7_000)), None);
+        assert_eq!(line.free_at(at(6_999)), Some(at(7_100)));
+        assert_eq!(line.free_at(at(7_100)), None);
     }
 
     #[test]
     fn a_clock_that_is_set_back_makes_no_pause_longer() {
         let mut line = Line::new(true);
         line.pause(Some(Duration::from_secs(7)), 0.0, at(3_600_000));
-        assert_eq!(line.free_at(at(3_605_000)), Some(at(3_607_000)));
+        assert_eq!(line.free_at(at(3_605_000)), Some(at(3_607_100)));
         // by half an hour
-        assert_eq!(line.free_at(at(1_800_000)), Some(at(1_807_000)));
-        assert_eq!(line.free_at(at(1_806_000)), Some(at(1_807_000)));
-        assert_eq!(line.free_at(at(1_807_000)), None);
+        assert_eq!(line.free_at(at(1_800_000)), Some(at(1_807_100)));
+        assert_eq!(line.free_at(at(1_806_000)), Some(at(1_807_100)));
+        assert_eq!(line.free_at(at(1_807_100)), None);
     }
 
     #[test]
@@ -180,9 +184,9 @@ mod tests {
         line.pause(None, 0.0, at(0));
         line.pause(None, 0.0, at(0));
         line.pause(None, 0.0, at(0));
-        assert_eq!(line.free_at(at(0)), Some(at(4_000)));
+        assert_eq!(line.free_at(at(0)), Some(at(4_100)));
         line.works();
         line.pause(None, 0.0, at(0));
-        assert_eq!(line.free_at(at(0)), Some(at(1_000)));
+        assert_eq!(line.free_at(at(0)), Some(at(1_100)));
     }
 }
