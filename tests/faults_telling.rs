@@ -174,7 +174,7 @@ fn a_28_second_answer_is_taken_and_what_gives_none_within_30_is_sent_again() {
     // what came before the deadline is taken, and not sent again
     let deadline = Duration::from_secs(90);
     agent.wait_for(deadline, "the late answer", |agent| {
-        let told = |line: &str| line.contains("receiver=\"late\"") && line.contains(" told ");
+        let told = |line: &str| line.contains("receiver=\"late\"") && line.contains("INFO told ");
         agent.stderr().lines().any(told).then_some(())
     });
     // what did not is sent again under the same key
@@ -191,7 +191,7 @@ fn a_28_second_answer_is_taken_and_what_gives_none_within_30_is_sent_again() {
     wait_until(owned(&["new web-1 critical", "new web-2 critical"]), || {
         messages(&late)
     });
-    bench.evaluations(2);
+    bench.evaluations(1);
     assert_eq!(late.requests().len(), 2);
 }
 
@@ -223,7 +223,7 @@ fn a_redirect_is_never_followed_and_said() {
         let trouble = format!("new (receiver {receiver}) critical");
         wait_until(true, || messages(&boss).contains(&trouble));
     }
-    bench.evaluations(2);
+    bench.evaluations(1);
     assert_eq!(elsewhere.requests().len(), 0, "nothing followed");
     assert_eq!(
         pagerduty.sink.requests().len(),
@@ -250,7 +250,7 @@ fn a_connection_that_is_closed_after_the_request_costs_a_repeat_with_the_same_ke
         let said = format!("`{}` gave no answer: ", host(&url));
         assert!(line.contains(&said), "{line}");
     }
-    bench.evaluations(2);
+    bench.evaluations(1);
     assert_eq!(keys(&pagerduty), ["it/Load/web-1"; 2]);
     // a receiver without keys can tell by the header
     let requests = chat.requests();
@@ -279,7 +279,7 @@ fn an_answer_counts_by_its_status_however_odd_or_endless_its_body() {
     bench.value(25.0);
     let mut agent = bench.start();
     for receiver in ["takes", "odd"] {
-        log(&mut agent, receiver, " told ");
+        log(&mut agent, receiver, "INFO told ");
     }
     let line = log(&mut agent, "fails", "not told yet: ");
     assert!(
@@ -287,8 +287,8 @@ fn an_answer_counts_by_its_status_however_odd_or_endless_its_body() {
         "{} characters: {line}",
         line.len()
     );
-    log(&mut agent, "fails", " told ");
-    bench.evaluations(2);
+    log(&mut agent, "fails", "INFO told ");
+    bench.evaluations(1);
     let requests = [&fails, &takes, &odd].map(|pagerduty| pagerduty.sink.requests().len());
     assert_eq!(requests, [2, 1, 1]);
     let peak = agent.memory_peak().unwrap();
@@ -346,7 +346,7 @@ fn a_slack_webhook_that_is_gone_is_a_rejection_that_others_hear_of_at_once() {
     for request in boss.requests() {
         assert!(!request.body.contains(PATH), "{}", request.body);
     }
-    bench.evaluations(2);
+    bench.evaluations(1);
     assert_eq!((forbidden.requests().len(), gone.requests().len()), (1, 1));
     // another state is another question
     gone.always(None);
@@ -424,7 +424,7 @@ fn two_hundred_owed_messages_delay_no_other_receiver_and_each_arrives_once() {
     });
     down.always(None);
     wait_until(201, || messages(&down).len());
-    bench.evaluations(2);
+    bench.evaluations(1);
     let distinct: BTreeSet<_> = messages(&down).into_iter().collect();
     assert_eq!((distinct.len(), messages(&down).len()), (201, 201));
     assert_eq!(agent.stop().code(), Some(0));
@@ -499,8 +499,8 @@ fn a_program_that_fails_is_run_again_until_it_does_not() {
         line.contains("`sh` ended with exit code 1: no such host") && line.contains("WARN"),
         "{line}"
     );
-    log(&mut agent, "fails", " told ");
-    bench.evaluations(2);
+    log(&mut agent, "fails", "INFO told ");
+    bench.evaluations(1);
     wait_file(&bench, "runs", "x\nx\n");
 }
 
@@ -518,23 +518,23 @@ fn a_program_that_prints_megabytes_or_reads_nothing_is_no_trouble() {
     bench.value(25.0);
     let mut agent = bench.start();
     for receiver in ["loud", "deaf", "shuts"] {
-        log(&mut agent, receiver, " told ");
+        log(&mut agent, receiver, "INFO told ");
     }
     let peak = agent.memory_peak().unwrap();
     assert!(peak < 150_000, "{peak} kB");
     assert!(!agent.stderr().contains("not told yet"));
-    bench.evaluations(2);
+    bench.evaluations(1);
     wait_file(&bench, "deaf", "x\n");
     wait_file(&bench, "shuts", "x\n");
 }
 
 #[test]
 fn a_program_whose_child_lives_on_is_told_at_once_and_the_child_is_gone_at_the_deadline() {
-    let run = "[sh, -c, 'sh -c \"trap : TERM HUP INT; echo \\$\\$ > child; while :; do sleep 600; done\" & exit 0'], timeout: 3s";
+    let run = "[sh, -c, 'sh -c \"trap : TERM HUP INT; echo \\$\\$ > child; while :; do sleep 600; done\" & exit 0'], timeout: 2s";
     let bench = Bench::new(&script("forks", run, ""), "");
     bench.value(25.0);
     let mut agent = bench.start();
-    log(&mut agent, "forks", " told ");
+    log(&mut agent, "forks", "INFO told ");
     let child = poll(DEADLINE, || {
         let text = std::fs::read_to_string(bench.setup.folder().join("child")).ok()?;
         text.trim().parse::<u32>().ok()
@@ -545,6 +545,6 @@ fn a_program_whose_child_lives_on_is_told_at_once_and_the_child_is_gone_at_the_d
         (stat.is_empty() || stat.contains(") Z ")).then_some(())
     };
     assert!(poll(DEADLINE, gone).is_some(), "{child} lives on");
-    bench.evaluations(2);
+    bench.evaluations(1);
     assert!(!agent.stderr().contains("not told yet"));
 }
