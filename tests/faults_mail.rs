@@ -120,6 +120,35 @@ fn a_server_that_says_nothing_or_a_byte_a_second_delays_nobody_and_gets_its_mail
     assert_eq!(agent.stop().code(), Some(0));
 }
 
+#[test]
+fn an_answer_that_never_ends_is_given_up_before_it_fills_the_memory() {
+    let endless = |verb: &str, starttls| {
+        Smtp::start(Manners {
+            endless_at: Some(verb.to_owned()),
+            starttls,
+            ..Manners::default()
+        })
+    };
+    let servers = [endless("GREETING", false), endless("MAIL", true)];
+    let receivers = mailer("plain", &servers[0], "a@example.com", "")
+        + &mailer("tls", &servers[1], "a@example.com", "");
+    let bench = Bench::new(&receivers, "");
+    bench.value(25.0);
+    let mut agent = bench.start();
+    for (receiver, smtp) in ["plain", "tls"].iter().zip(&servers) {
+        let line = log(&mut agent, receiver, "not told yet: ");
+        let said = format!("`127.0.0.1:{}` broke off at ", smtp.port());
+        assert!(line.contains(&said), "{line}");
+        assert!(line.contains(": an answer without an end "), "{line}");
+        smtp.behave(Manners::default());
+    }
+    let peak = agent.memory_peak().unwrap();
+    assert!(peak < 150_000, "{peak} kB");
+    for smtp in &servers {
+        smtp.wait_for(1, DEADLINE);
+    }
+}
+
 // --- servers that die --------------------------------------------------------------------
 
 #[test]

@@ -6,6 +6,7 @@
 //! comes about is in `dial.rs`; what the mail says is not known here.
 
 mod dial;
+mod limited;
 
 use std::error::Error as _;
 use std::future::Future;

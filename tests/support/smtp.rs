@@ -37,6 +37,8 @@ pub struct Manners {
     pub breaks_tls: bool,
     /// Closes the connection when it has taken a mail, without a word.
     pub dies_after_taking: bool,
+    /// Begins a line as its answer to this verb, and never ends it.
+    pub endless_at: Option<String>,
 }
 
 impl Manners {
@@ -395,8 +397,14 @@ impl Session<'_> {
         if reply.is_empty() {
             return Err(std::io::ErrorKind::ConnectionAborted.into());
         }
-        let reply = format!("{reply}\r\n");
         let wire = self.wire.get_mut();
+        if self.manners.endless_at.as_deref() == Some(verb) {
+            let part = format!("{reply}{}", "x".repeat(0x1_0000));
+            loop {
+                wire.write_all(part.as_bytes())?;
+            }
+        }
+        let reply = format!("{reply}\r\n");
         match self.manners.slow {
             None => wire.write_all(reply.as_bytes())?,
             Some(pause) => {

@@ -13,6 +13,7 @@ use lettre::transport::smtp::extension::ClientId;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::limited::Limited;
 use super::{Fault, Server};
 use crate::deliver::message::Outcome;
 use crate::deliver::settings::SmtpTls;
@@ -94,7 +95,8 @@ impl Server {
         let near = stream
             .peer_addr()
             .is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
-        let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &self.hello);
+        let stream = Box::new(Limited::new(stream));
+        let greeting = AsyncSmtpConnection::connect_with_transport(stream, &self.hello);
         let connection = self.step("greeting", self.deadlines.step, greeting).await?;
         Ok((connection, near))
     }
