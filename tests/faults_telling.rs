@@ -348,10 +348,18 @@ fn a_slack_webhook_that_is_gone_is_a_rejection_that_others_hear_of_at_once() {
     }
     bench.evaluations(1);
     assert_eq!((forbidden.requests().len(), gone.requests().len()), (1, 1));
+    // a restart tries again, and mends nothing
+    assert_eq!(agent.stop().code(), Some(0));
+    let mut agent = bench.start();
+    forbidden.wait_for(2, DEADLINE);
+    gone.wait_for(2, DEADLINE);
+    bench.evaluations(2);
+    let ended = |told: &String| told.starts_with("resolved");
+    assert!(!messages(&boss).iter().any(ended), "{:?}", messages(&boss));
     // another state is another question
     gone.always(None);
     bench.value(1.0);
-    let end = gone.wait_for(2, DEADLINE).remove(1);
+    let end = gone.wait_for(3, DEADLINE).remove(2);
     assert!(
         end.body.contains("[OK] Load web-1 was CRITICAL from "),
         "{}",

@@ -15,6 +15,9 @@ use crate::alert::time::Timestamp;
 /// A clock that is further back than this was set.
 const SET_BACK: Duration = Duration::from_secs(10);
 
+/// Time is looked at every second: whatever took as long as this was no work.
+const ABSENCE: Duration = Duration::from_secs(10 * 60);
+
 /// The store's name among the agent's own incidents.
 const STORE: &str = "(store)";
 
@@ -59,12 +62,24 @@ impl World {
         if now.plus(SET_BACK) < self.ticked {
             self.clock_set_back(now);
         }
+        self.notice_absence(now);
         self.ticked = now;
         self.leave(now);
         self.look_after_itself(now);
         self.mark_all_due(now);
         self.troubled_receivers(now);
         self.clean_up(now);
+    }
+
+    /// Time that passed without a look at it is none in which anybody tried: the
+    /// machine slept, or the clock was set forward.
+    pub(super) fn notice_absence(&mut self, now: Timestamp) {
+        if now.since(self.ticked) < ABSENCE {
+            return;
+        }
+        self.ticked = now;
+        self.try_anew(now);
+        self.mark_all_due(now);
     }
 
     /// Nothing may wait for an instant of a time that was wrong.
@@ -77,6 +92,7 @@ impl World {
             }
         }
         self.started = self.started.min(now);
+        self.trying_since = self.trying_since.min(now);
         let memory = &mut self.memory;
         for since in [&mut memory.outage_since, &mut memory.few_silent_since] {
             self.dirty.memory |= since.is_some_and(|since| since > now);
@@ -327,7 +343,7 @@ impl World {
         let named =
             open.filter_map(|(_, series)| series.strip_prefix("(receiver ")?.strip_suffix(')'));
         let well: Vec<String> = named
-            .filter(|name| !troubled.contains_key(*name))
+            .filter(|name| !troubled.contains_key(*name) && !self.is_unproven(name, now))
             .map(str::to_owned)
             .collect();
         for (name, words) in troubled {
@@ -347,6 +363,17 @@ impl World {
 }
 
 impl World {
+    /// Whether a receiver was in trouble before a start or an absence and is, or
+    /// may be, owed something that would show how it is now.
+    fn is_unproven(&self, name: &str, now: Timestamp) -> bool {
+        self.unproven.contains(name)
+            && self.deliveries.iter().any(|((id, receiver, _), delivery)| {
+                let incident = self.incidents.get(id);
+                let waits = |i: &Incident| !self.released(&i.group, now);
+                **receiver == *name && (delivery.due_since.is_some() || incident.is_some_and(waits))
+            })
+    }
+
     /// Groups whose latest fetch failed, and groups that were tried.
     pub fn failing(&self) -> (usize, usize) {
         let tried = || {

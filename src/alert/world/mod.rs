@@ -123,6 +123,11 @@ pub struct World {
     started: Timestamp,
     /// When time was last looked at.
     ticked: Timestamp,
+    /// Since when receivers are tried without a break: the start, or the end of
+    /// an absence.
+    trying_since: Timestamp,
+    /// Receivers that were in trouble before that and have not taken anything since.
+    unproven: BTreeSet<Arc<str>>,
     groups: BTreeMap<Arc<str>, Entry>,
     incidents: BTreeMap<IncidentId, Incident>,
     deliveries: BTreeMap<DeliveryKey, Delivery>,

@@ -145,6 +145,8 @@ impl World {
             setup,
             started: now,
             ticked: now,
+            trying_since: now,
+            unproven: BTreeSet::new(),
             groups,
             incidents: saved.incidents,
             deliveries: saved.deliveries,
@@ -160,7 +162,7 @@ impl World {
             dirty: Dirty::default(),
         };
         world.drop_unknown_receivers();
-        world.try_anew();
+        world.try_anew(now);
         world.apply_groups(now.plus(LEAVE));
         world.clock_set_back(now);
         for entry in world.groups.values_mut() {
@@ -173,9 +175,12 @@ impl World {
         world
     }
 
-    /// A start is a fresh try: time that nobody tried in is no delay of a
-    /// receiver's, and what was refused may be taken under this configuration.
-    fn try_anew(&mut self) {
+    /// A start is a fresh try, and so is the end of an absence: time that nobody
+    /// tried in is no delay of a receiver's, nor has it mended one, and what was
+    /// refused may be taken now.
+    pub(super) fn try_anew(&mut self, now: Timestamp) {
+        self.trying_since = now;
+        self.unproven = self.troubled().into_iter().map(Arc::from).collect();
         for (key, delivery) in &mut self.deliveries {
             let before = delivery.clone();
             delivery.due_since = None;

@@ -224,6 +224,7 @@ impl World {
 
     /// Records what came of a job, one outcome for each of its recipients.
     pub fn settled(&mut self, job: &Job, outcomes: &[Outcome], now: Timestamp) {
+        self.notice_absence(now);
         for (recipient, outcome) in job.recipients.iter().zip(outcomes) {
             let key = (
                 job.incident,
@@ -256,6 +257,7 @@ impl World {
         if outcomes.contains(&Outcome::Accepted) {
             self.resolved_with(job, now);
             self.unanswered.remove(&job.receiver);
+            self.unproven.remove(&job.receiver);
         } else if outcomes.iter().any(had_no_end) {
             self.unanswered.insert(Arc::clone(&job.receiver));
         }
@@ -335,7 +337,7 @@ impl World {
         let since = incident
             .ended
             .max(delivery.due_since)
-            .max(Some(self.started));
+            .max(Some(self.trying_since));
         if now.since(since.unwrap_or(now)) < GIVE_UP {
             return true;
         }

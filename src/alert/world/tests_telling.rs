@@ -1295,6 +1295,94 @@ fn downtime_is_no_delay_of_a_receivers() {
 }
 
 #[test]
+fn a_machine_that_sleeps_for_days_gives_up_no_end_and_blames_no_receiver() {
+    let mut bench = Bench::new(with_fallback());
+    bench.judge(&[("web-1", 25.0)]);
+    bench.hears("oncall");
+    bench.judge(&[("web-1", 1.0)]);
+    let resolve = bench.next("oncall").unwrap();
+    bench.wait(secs(1));
+    // the answer to what was under way is what it wakes up with
+    bench.now = bench.now.plus(HOUR * 72);
+    bench.settle(&resolve, &lost());
+    bench.wait(secs(1));
+    bench.judge(&[("web-1", 1.0), ("web-2", 25.0)]);
+    bench.wait(MINUTE);
+    assert!(bench.world.take_given_up().is_empty());
+    assert_eq!(bench.own(), [""; 0]);
+    assert_eq!(bench.hears("mail"), [""; 0]);
+    assert_eq!(
+        bench.hears("oncall"),
+        ["new web-2 critical", "resolved web-1 ok"]
+    );
+}
+
+#[test]
+fn sleep_does_not_mend_a_receiver() {
+    let mut bench = Bench::new(vec![messaging("hook"), messaging("boss")]);
+    bench.judge(&[("web-1", 25.0)]);
+    bench.attempt("hook", &later());
+    bench.hears("boss");
+    bench.wait(MINUTE * 5);
+    assert_eq!(bench.hears("boss"), ["new (receiver hook) critical"]);
+    bench.wait(HOUR * 8);
+    assert_eq!(bench.own(), ["(receiver hook)"]);
+    bench.hears("hook");
+    assert_eq!(bench.hears("boss"), ["resolved (receiver hook) ok"]);
+}
+
+#[test]
+fn a_restart_mends_a_receiver_that_is_owed_nothing_any_more() {
+    let mut bench = Bench::new(vec![messaging("hook"), messaging("boss")]);
+    bench.judge(&[("web-1", 25.0)]);
+    bench.attempt("hook", &rejected());
+    bench.hears("boss");
+    assert_eq!(bench.own(), ["(receiver hook)"]);
+    bench.commit();
+    bench.now = bench.now.plus(HOUR);
+    let hook = Policy {
+        levels: critical_only(),
+        ..messaging("hook")
+    };
+    let mut changed = bench.world.setup().clone();
+    changed.receivers = vec![hook, messaging("boss")];
+    bench.world = World::new(changed, bench.saved.clone(), bench.now);
+    bench.wait(secs(1));
+    assert_eq!(bench.own(), ["(receiver hook)"]);
+    bench.judge(&[("web-1", 15.0)]);
+    bench.wait(secs(1));
+    assert_eq!(bench.own(), [""; 0]);
+}
+
+#[test]
+fn a_restart_does_not_mend_a_receiver() {
+    for outcome in [later(), rejected()] {
+        let mut bench = Bench::new(vec![messaging("hook"), messaging("boss")]);
+        bench.judge(&[("web-1", 25.0)]);
+        bench.attempt("hook", &outcome);
+        bench.hears("boss");
+        bench.wait(MINUTE * 5);
+        assert_eq!(bench.own(), ["(receiver hook)"]);
+        bench.hears("boss");
+        bench.commit();
+        bench.restart();
+        for _ in 0..3 {
+            bench.wait(secs(1));
+            assert_eq!(bench.own(), ["(receiver hook)"], "{outcome:?}");
+        }
+        bench.judge(&[("web-1", 25.0)]);
+        for _ in 0..3 {
+            bench.wait(secs(1));
+            assert_eq!(bench.own(), ["(receiver hook)"], "{outcome:?}");
+        }
+        assert_eq!(bench.hears("boss"), [""; 0], "nothing is new");
+        bench.hears("hook");
+        assert_eq!(bench.own(), [""; 0]);
+        assert_eq!(bench.hears("boss"), ["resolved (receiver hook) ok"]);
+    }
+}
+
+#[test]
 fn an_incident_about_a_receiver_ends_when_the_configuration_has_it_no_longer() {
     for restart in [true, false] {
         let mut bench = Bench::new(vec![messaging("a"), messaging("b")]);
