@@ -103,10 +103,11 @@ impl Line {
         }
     }
 
-    /// Something came through: the next pause is a short one again.
+    /// Something came through: the next pause is a short one again. One that has
+    /// begun stays: what came through was under way before it, from another
+    /// receiver of the same key.
     pub fn works(&mut self) {
         self.pauses = 0;
-        self.paused = None;
     }
 
     fn fill(&mut self, now: Timestamp) {
@@ -176,6 +177,14 @@ mod tests {
         assert_eq!(line.free_at(at(1_800_000)), Some(at(1_807_100)));
         assert_eq!(line.free_at(at(1_806_000)), Some(at(1_807_100)));
         assert_eq!(line.free_at(at(1_807_100)), None);
+    }
+
+    #[test]
+    fn what_was_under_way_when_a_pause_began_does_not_end_it() {
+        let mut line = Line::new(true);
+        line.pause(Some(Duration::from_secs(60)), 0.0, at(0));
+        line.works();
+        assert_eq!(line.free_at(at(1_000)), Some(at(60_100)));
     }
 
     #[test]
