@@ -168,10 +168,15 @@ fn without(setting: WithoutData, at_once: bool) -> Asks {
 }
 
 /// How bad a reading is, to choose among several of one legend. Of two that ask
-/// for the same, one with data says more; one that is ignored says nothing.
-fn badness(asks: &Asks) -> (Level, u8) {
+/// for the same, one with data says more; one that is ignored says nothing; one
+/// that has not recovered asks for the level `held` that data last gave.
+fn badness(asks: &Asks, held: Level) -> (Level, u8) {
     match *asks {
-        Asks::Data { level, recovered } => (level, if recovered { 2 } else { 3 }),
+        Asks::Data {
+            level: Level::Ok,
+            recovered: false,
+        } => (held, 3),
+        Asks::Data { level, .. } => (level, 2),
         Asks::Without { level, .. } => (level, 1),
         Asks::CountsAsOk => (Level::Ok, 1),
         Asks::Ignored => (Level::Ok, 0),
@@ -220,9 +225,13 @@ pub fn evaluate(
         }
     }
     // after all series: a target may be called like a series of a later alert;
-    // of several alerts with too few series, one that wants it told goes first
-    let (told, untold): (Vec<_>, Vec<_>) =
+    // of several alerts with too few series, the one that takes it worst goes first
+    let (mut told, untold): (Vec<_>, Vec<_>) =
         judged().partition(|(_, (alert, _))| matches!(alert.no_data, WithoutData::Level(_)));
+    told.sort_by_key(|(_, (alert, _))| match alert.no_data {
+        WithoutData::Level(level) => std::cmp::Reverse(level),
+        WithoutData::Ok | WithoutData::Keep => std::cmp::Reverse(Level::Ok),
+    });
     for (index, (alert, answer)) in told.into_iter().chain(untold) {
         if let Some(answer) = answer {
             pass.stand_ins(life, (index, alert), answer);

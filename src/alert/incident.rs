@@ -23,16 +23,19 @@ pub const BUILT_IN: &str = "graphite-pager";
 pub struct IncidentId(Uuid);
 
 impl IncidentId {
-    /// The id of the incident of (`group`, `series`) that begins at `at`. It is
-    /// a hash and not chance: an evaluation that is done again after a crash
-    /// gives the same one.
-    pub fn new(instance: &str, group: &str, series: &str, at: Timestamp) -> Self {
-        let mut bytes = Vec::with_capacity(instance.len() + group.len() + series.len() + 10);
+    /// The id of the incident of (`group`, `series`) that begins at `at`, in the
+    /// slot with this number. It is a hash and not chance: an evaluation that is
+    /// done again after a crash gives the same one; one whose instant comes a
+    /// second time, because the clock was set back, does not, for its mail would
+    /// be taken for the old one by its Message-ID.
+    pub fn new(instance: &str, group: &str, series: &str, at: Timestamp, number: u64) -> Self {
+        let mut bytes = Vec::with_capacity(instance.len() + group.len() + series.len() + 20);
         for part in [instance, group, series] {
             bytes.extend_from_slice(part.as_bytes());
             bytes.push(0);
         }
         bytes.extend_from_slice(&at.as_millis().to_be_bytes());
+        bytes.extend_from_slice(&number.to_be_bytes());
         let low = hash::stable(&bytes).to_be_bytes();
         bytes.push(1);
         let high = hash::stable(&bytes).to_be_bytes();

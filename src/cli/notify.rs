@@ -131,7 +131,7 @@ fn message(config: &Config, receiver: &Receiver, kind: Kind, at: Timestamp) -> M
     Message {
         kind,
         instance: Arc::clone(&config.instance),
-        incident: IncidentId::new(&config.instance, BUILT_IN, series, at).to_string(),
+        incident: IncidentId::new(&config.instance, BUILT_IN, series, at, 0).to_string(),
         event: if over { 2 } else { 1 },
         reminder: 0,
         alert: Arc::from(BUILT_IN),

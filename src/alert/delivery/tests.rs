@@ -24,7 +24,7 @@ fn secs(seconds: u64) -> Duration {
 fn incident(level: Level) -> Incident {
     Incident {
         instance: Arc::from("graphite-pager"),
-        id: IncidentId::new("i", "g", "s", at(0)),
+        id: IncidentId::new("i", "g", "s", at(0), 1),
         group: Arc::from("g"),
         series: Arc::from("s"),
         subject: Subject::Series,

@@ -119,7 +119,10 @@ impl Pass<'_> {
             .and_then(|&place| readings.get_mut(place));
         if let Some(reading) = before {
             reading.twice = true;
-            if badness(&asks) > badness(&reading.asks) {
+            let known = life.series.get(&seen.legend);
+            let open = known.and_then(|known| known.active.as_ref()?.open);
+            let held = open.and_then(|open| open.by_data).unwrap_or_default();
+            if badness(&asks, held) > badness(&reading.asks, held) {
                 reading.asks = asks;
                 reading.value = seen.value;
             }

@@ -73,7 +73,7 @@ impl Series {
             answered: self.answered,
         };
         self.answered = self.number;
-        let fresh = IncidentId::new("test", "Load", "web-1", at);
+        let fresh = IncidentId::new("test", "Load", "web-1", at, 1);
         let step = self.active.step(asks, rules, place, fresh);
         let wants = step
             .wants
@@ -423,7 +423,7 @@ fn same_slot_judged_again_is_no_gap_and_no_second_change() {
         answered: 5,
         ..place
     };
-    let id = IncidentId::new("test", "Load", "web-1", at(1));
+    let id = IncidentId::new("test", "Load", "web-1", at(1), 1);
     let first = active.step(asks(Level::Critical), &rules, place, id);
     assert_eq!(first.change.unwrap().to, Level::Critical);
     let kept = active.clone();

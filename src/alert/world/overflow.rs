@@ -107,7 +107,8 @@ impl World {
             Some(&id) => id,
             None if level == Level::Ok => return,
             None => {
-                let id = IncidentId::new(&self.setup.instance, group, series, at);
+                let number = self.groups.get(group).map_or(0, |e| e.life.head.number);
+                let id = IncidentId::new(&self.setup.instance, group, series, at, number);
                 let incident = self.blank(id, key.clone(), subject, at);
                 self.incidents.insert(id, incident);
                 self.named.insert(key.clone(), id);

@@ -142,9 +142,9 @@ impl World {
         turns: &mut Vec<Turn>,
     ) -> Option<(Reading, (Level, Duration))> {
         let alert = group.alerts.get(reading.alert)?;
+        let fresh = self.fresh(group, &reading, slot);
         let life = &mut self.groups.get_mut(&group.name)?.life;
         let known = life.series.get_mut(&reading.legend)?;
-        let fresh = IncidentId::new(&self.setup.instance, &group.name, &reading.legend, slot);
         let before = known.active.as_deref().cloned().unwrap_or_default();
         let active = known.active.get_or_insert_default();
         if !reading.counts {
@@ -171,6 +171,12 @@ impl World {
         }
         self.remember(&group.name, &reading.legend, &before);
         step.wants.map(|wants| (reading, wants))
+    }
+
+    /// The id of an incident that opens with `reading`.
+    fn fresh(&self, group: &Group, reading: &Reading, slot: Timestamp) -> IncidentId {
+        let (instance, number) = (&self.setup.instance, reading.place.number);
+        IncidentId::new(instance, &group.name, &reading.legend, slot, number)
     }
 
     /// Keeps what messages say of an open incident up to date. Values are
@@ -281,7 +287,7 @@ impl World {
         }
         let since = before.lacking_since.unwrap_or(slot);
         let silent = reading.counts && (before.silent.is_some() || census.finds_silence(since));
-        let fresh = IncidentId::new(&self.setup.instance, &group.name, &reading.legend, slot);
+        let fresh = self.fresh(group, &reading, slot);
         let Some(known) = self.known(&group.name, &reading.legend) else {
             return;
         };

@@ -98,7 +98,7 @@ fn level() -> impl Strategy<Value = Level> {
 }
 
 fn id() -> impl Strategy<Value = IncidentId> {
-    (0_i64..5).prop_map(|n| IncidentId::new("i", "g", "s", Timestamp::from_secs(n)))
+    (0_i64..5).prop_map(|n| IncidentId::new("i", "g", "s", Timestamp::from_secs(n), 1))
 }
 
 fn finite() -> impl Strategy<Value = f64> {

@@ -365,3 +365,60 @@ fn who_is_told_alone_does_not_depend_on_the_order_of_the_answer() {
         assert_eq!(alone, ["(more)", "a"], "{answer}");
     }
 }
+
+#[test]
+fn an_incident_whose_instant_comes_again_after_the_clock_was_set_back_has_another_id() {
+    let mut bench = Bench::new(vec![Alert {
+        recover_for: std::time::Duration::ZERO,
+        ..alert("Load", "all")
+    }]);
+    bench.answer(0, "Load", "a=25");
+    let first = bench.world.incidents().next().unwrap().id;
+    bench.told(0, "all");
+    bench.answer(1, "Load", "a=1");
+    bench.told(1, "all");
+    bench.tick(1);
+    // an hour later by every other clock
+    bench.answer(0, "Load", "a=25");
+    let second = bench.world.incidents().find(|i| i.is_open()).unwrap().id;
+    assert_ne!(first, second);
+}
+
+#[test]
+fn a_twin_that_has_not_recovered_is_worse_than_a_warning_where_critical_is_held_up() {
+    let both = |text| Some(Written::Number(text));
+    let three = conditions(
+        "Load",
+        both(9.0).as_ref(),
+        both(20.0).as_ref(),
+        both(6.0).as_ref(),
+    );
+    let three = three.unwrap();
+    let mut bench = Bench::new(vec![Alert {
+        warning: three.warning,
+        critical: three.critical,
+        recover: three.recover,
+        recover_for: std::time::Duration::ZERO,
+        ..alert("Load", "all")
+    }]);
+    bench.answer(0, "Load", "a=25 a=10");
+    for answer in ["a=7 a=10", "a=10 a=7"] {
+        bench.answer(1, "Load", answer);
+        assert_eq!(bench.level("Load", "a"), Level::Critical, "{answer}");
+    }
+    bench.answer(2, "Load", "a=5 a=10");
+    assert_eq!(bench.level("Load", "a"), Level::Warning);
+}
+
+#[test]
+fn of_two_alerts_with_too_few_series_the_one_that_takes_it_worst_is_told() {
+    let few = |target, level| Alert {
+        min_series: Some(2),
+        no_data: WithoutData::Level(level),
+        no_data_for: std::time::Duration::ZERO,
+        ..alert("Load", target)
+    };
+    let mut bench = Bench::new(vec![few("a", Level::Warning), few("b", Level::Critical)]);
+    bench.judge(0, "Load", &[Some("x=1"), Some("y=1")]);
+    assert_eq!(bench.level("Load", TOO_FEW), Level::Critical);
+}
