@@ -1,0 +1,1580 @@
+//! A day of one agent: the product's own world, desk, slots and pace, driven by
+//! one queue of events. Clock, Graphite, receivers and disk are played.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use graphite_pager::agent::compose::compose;
+use graphite_pager::agent::desk::{Desk, Store, Turn, Unwritten, Written};
+use graphite_pager::agent::slots::{Slots, Step, done_with, retry};
+use graphite_pager::alert::delivery::Outcome;
+use graphite_pager::alert::incident::{BUILT_IN, Subject};
+use graphite_pager::alert::rate::Line;
+use graphite_pager::alert::receiver::Policy;
+use graphite_pager::alert::world::{Report, World};
+use graphite_pager::alert::{Group, Level, Timestamp};
+use url::Url;
+
+use super::chance::Chance;
+use super::count::Counts;
+use super::disk::Disk;
+use super::graphite::Graphite;
+use super::mirror::Mirror;
+use super::model;
+use super::scenario::{
+    DiskFault, Edit, GraphiteFault, HOUR, MINUTE, Point, ReceiverFault, SECOND, Scenario, What,
+};
+use super::setups::{self, Configured, RECEIVERS};
+use super::told::{self, Sending, Told};
+
+/// Why a seed fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub kind: &'static str,
+    pub what: String,
+    /// Milliseconds since the start.
+    pub at: i64,
+}
+
+/// How long a send may take (the receivers' own deadlines are of this order).
+const DEADLINE: i64 = 30 * SECOND;
+
+/// How long a fetch may take.
+const TIMEOUT: i64 = 30 * SECOND;
+
+/// Incidents that are over and still owed to somebody: a series that flaps at
+/// each slot while a receiver is down for hours leaves one each time.
+const OWED: usize = 2000;
+
+/// The longest sleep of a group's task.
+const NAP: i64 = 5 * SECOND;
+
+#[derive(Clone)]
+enum Event {
+    Happening(usize),
+    Start,
+    Tick(u64),
+    /// A group's task wakes: the group, and which wake-up this is.
+    Due(u64, Arc<str>, u64),
+    Fetched(u64, Box<Fetched>),
+    /// A receiver's worker wakes.
+    Asks(u64, Arc<str>, u64),
+    /// A request is whole at its receiver.
+    Arrives(Rc<Attempt>),
+    /// Its answer, or its deadline, is read.
+    Answered(Rc<Attempt>),
+    CommitEnds(u64),
+    Reload(u64, i64),
+    Well,
+}
+
+#[derive(Clone)]
+struct Fetched {
+    group: Arc<Group>,
+    slot: Timestamp,
+    attempt: u32,
+    report: Rc<Report>,
+    answers: Rc<Vec<model::Answer>>,
+}
+
+struct Attempt {
+    life: u64,
+    name: Arc<str>,
+    sending: Sending,
+    /// Who takes it.
+    taken_by: Vec<Arc<str>>,
+    outcomes: Vec<Outcome>,
+    answer_at: i64,
+    begun: i64,
+}
+
+/// A group's task.
+struct Poll {
+    group: Arc<Group>,
+    slots: Slots,
+    wake: u64,
+    busy: bool,
+    again: Option<(Timestamp, u32)>,
+}
+
+/// A receiver's worker.
+struct Teller {
+    policy: Policy,
+    address: String,
+    wake: u64,
+    busy: bool,
+}
+
+/// A batch that nothing waits for.
+struct Pending {
+    written: Written,
+    ends: i64,
+}
+
+struct Process {
+    desk: Desk,
+    polls: BTreeMap<Arc<str>, Poll>,
+    tellers: BTreeMap<Arc<str>, Teller>,
+    lines: BTreeMap<String, Line>,
+    /// The keeper does nothing before this.
+    free_at: i64,
+    pending: Option<Pending>,
+}
+
+pub struct Day<'s> {
+    scenario: &'s Scenario,
+    now: i64,
+    offset: i64,
+    events: BTreeMap<(i64, u64), Event>,
+    number: u64,
+    life: u64,
+    process: Option<Process>,
+    configured: Rc<Configured>,
+    edit: Edit,
+    graphite: Graphite,
+    disk: Disk,
+    mirror: Mirror,
+    told: Told,
+    graphite_faults: Vec<(GraphiteFault, Option<usize>, i64, i64)>,
+    receiver_faults: Vec<(usize, ReceiverFault, i64, i64)>,
+    disk_faults: Vec<(DiskFault, i64)>,
+    armed: Option<(Point, i64)>,
+    paused_until: i64,
+    failure: Option<Failure>,
+    pub trace: Option<Vec<String>>,
+    pub counts: Counts,
+    /// A batch under way: the mirror's place, and the whole mirror where it is everything.
+    under_way: Option<(
+        graphite_pager::alert::world::Batch,
+        usize,
+        Option<Box<model::Model>>,
+    )>,
+    base: Url,
+    configurations: BTreeMap<Edit, Rc<Configured>>,
+}
+
+impl<'s> Day<'s> {
+    pub fn new(scenario: &'s Scenario, traced: bool) -> Self {
+        let configured = Rc::new(setups::configured(scenario.seed, Edit::Back));
+        let mirror = Mirror::new(&configured.model, scenario.start);
+        let mut day = Self {
+            scenario,
+            now: 0,
+            offset: 0,
+            events: BTreeMap::new(),
+            number: 0,
+            life: 0,
+            process: None,
+            configured: Rc::clone(&configured),
+            edit: Edit::Back,
+            graphite: Graphite::new(scenario),
+            disk: Disk::default(),
+            mirror,
+            told: Told::default(),
+            graphite_faults: Vec::new(),
+            receiver_faults: Vec::new(),
+            disk_faults: Vec::new(),
+            armed: None,
+            paused_until: 0,
+            failure: None,
+            trace: traced.then(Vec::new),
+            counts: Counts::default(),
+            under_way: None,
+            base: Url::parse("http://graphite.example").expect("a URL"),
+            configurations: BTreeMap::from([(Edit::Back, configured)]),
+        };
+        for (index, happening) in scenario.happenings.iter().enumerate() {
+            if happening.at < scenario.trouble {
+                day.push(happening.at, Event::Happening(index));
+            }
+        }
+        day.push(0, Event::Start);
+        day.push(scenario.trouble, Event::Well);
+        day
+    }
+
+    /// Plays it to its end.
+    pub fn play(&mut self) -> Option<Failure> {
+        let quiet = self.scenario.trouble + 75 * MINUTE;
+        let end = quiet + 100 * MINUTE;
+        self.play_until(quiet);
+        self.settled("after trouble");
+        self.graphite.all_well(quiet);
+        self.say(|| "--- every series is well".to_owned());
+        self.play_until(end);
+        self.settled("after everything is well");
+        self.bounds();
+        self.failure.take()
+    }
+
+    fn play_until(&mut self, end: i64) {
+        while self.failure.is_none() {
+            let Some((&(at, number), _)) = self.events.first_key_value() else {
+                return;
+            };
+            if at > end {
+                break;
+            }
+            let Some(event) = self.events.remove(&(at, number)) else {
+                return;
+            };
+            self.now = at;
+            self.happen(event);
+        }
+        self.now = end;
+    }
+
+    fn push(&mut self, at: i64, event: Event) {
+        self.number += 1;
+        self.events.insert((at, self.number), event);
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.wall_at(self.now)
+    }
+
+    fn wall_at(&self, at: i64) -> Timestamp {
+        Timestamp::from_millis(self.scenario.start + at + self.offset)
+    }
+
+    fn fail(&mut self, kind: &'static str, what: String) {
+        self.say(|| format!("FAILED {kind}: {what}"));
+        let at = self.now;
+        self.failure.get_or_insert(Failure { kind, what, at });
+    }
+
+    fn verdict(&mut self, verdict: Result<(), (&'static str, String)>) {
+        if let Err((kind, what)) = verdict {
+            self.fail(kind, what);
+        }
+    }
+
+    fn say(&mut self, what: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            let seconds = self.now / SECOND;
+            let line = format!(
+                "{:02}:{:02}:{:02}.{:03}  {}",
+                seconds / 3600,
+                seconds / 60 % 60,
+                seconds % 60,
+                self.now % SECOND,
+                what()
+            );
+            trace.push(line);
+        }
+    }
+
+    /// A small chance of the play: the same for the same occasion.
+    fn dice(&self, occasion: &str, number: i64) -> Chance {
+        let hash = occasion
+            .bytes()
+            .fold(self.scenario.seed ^ number.unsigned_abs(), |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+            });
+        Chance::new(hash, 40)
+    }
+
+    fn happen(&mut self, event: Event) {
+        // a stopped process does nothing until it goes on
+        let of = match &event {
+            Event::Tick(life)
+            | Event::Due(life, ..)
+            | Event::Fetched(life, _)
+            | Event::Asks(life, ..)
+            | Event::CommitEnds(life)
+            | Event::Reload(life, _) => Some(*life),
+            Event::Answered(attempt) => Some(attempt.life),
+            _ => None,
+        };
+        if let Some(life) = of {
+            if life != self.life || self.process.is_none() {
+                return;
+            }
+            let keeper = matches!(
+                event,
+                Event::Tick(_)
+                    | Event::Fetched(..)
+                    | Event::Asks(..)
+                    | Event::Answered(_)
+                    | Event::Reload(..)
+            );
+            let free = self.process.as_ref().map_or(0, |process| process.free_at);
+            let wait = if keeper {
+                self.paused_until.max(free)
+            } else {
+                self.paused_until
+            };
+            if wait > self.now {
+                return self.push(wait, event);
+            }
+        }
+        match event {
+            Event::Happening(index) => self.happening(index),
+            Event::Start => self.start(),
+            Event::Tick(_) => self.tick(),
+            Event::Due(_, name, wake) => self.due(&name, wake),
+            Event::Fetched(_, fetched) => self.fetched(*fetched),
+            Event::Asks(_, name, wake) => self.asks(&name, wake),
+            Event::Arrives(attempt) => self.arrives(&attempt),
+            Event::Answered(attempt) => self.answered(&attempt),
+            Event::CommitEnds(_) => self.commit_ends(),
+            Event::Reload(_, since) => self.reload(since),
+            Event::Well => self.well(),
+        }
+    }
+
+    // --- what happens to it ---------------------------------------------------------------
+
+    fn happening(&mut self, index: usize) {
+        let what = self.scenario.happenings[index].what.clone();
+        self.say(|| format!("    ({what:?})"));
+        match what {
+            What::Shows(..) => {}
+            What::Graphite(fault, group, lasts) => {
+                self.graphite_faults
+                    .push((fault, group, self.now, self.now + lasts));
+            }
+            What::Receiver(index, fault, lasts) => {
+                self.receiver_faults
+                    .push((index, fault, self.now, self.now + lasts));
+            }
+            What::Disk(DiskFault::Gone, _) => {
+                self.counts.add("disk: gone");
+                self.disk.delete();
+                let now = self.wall().as_millis();
+                self.mirror.blank(&self.configured.model, now);
+                if self.process.is_none() {
+                    self.told.confuse_all();
+                    let place = self.mirror.place();
+                    self.mirror.fall_back(place);
+                }
+            }
+            What::Disk(fault, lasts) => self.disk_faults.push((fault, self.now + lasts)),
+            What::Kill(Point::Waiting, down) => self.kill("kill: waiting", down, false),
+            What::Kill(point, down) => self.armed = Some((point, down)),
+            What::PowerLoss(down) => self.kill("power loss", down, true),
+            What::Pause(lasts) => {
+                if self.process.is_some() {
+                    self.counts.add("pause");
+                    self.paused_until = self.paused_until.max(self.now + lasts);
+                    self.excuse_all(self.paused_until);
+                }
+            }
+            What::Clock(by) => {
+                self.counts.add(if by < 0 {
+                    "clock: back"
+                } else {
+                    "clock: forward"
+                });
+                self.offset += by;
+                self.excuse_all(self.now + HOUR);
+                self.rouse();
+            }
+            What::Reload(edit, at_once) => {
+                self.edit = edit;
+                let _ = at_once;
+                if self.process.is_some() {
+                    self.push(self.now, Event::Reload(self.life, self.now));
+                }
+            }
+        }
+    }
+
+    fn excuse_all(&mut self, until: i64) {
+        let addresses: Vec<String> = self.configured.addresses.values().cloned().collect();
+        for address in addresses {
+            self.told.excuse(&address, until);
+        }
+    }
+
+    /// Every group's task notices within its nap that the time is another.
+    fn rouse(&mut self) {
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let life = self.life;
+        let mut wakes = Vec::new();
+        for (name, poll) in &mut process.polls {
+            if !poll.busy && poll.again.is_none() {
+                poll.wake += 1;
+                wakes.push((Arc::clone(name), poll.wake));
+            }
+        }
+        for (name, wake) in wakes {
+            self.push(self.now + NAP, Event::Due(life, name, wake));
+        }
+        self.wake_tellers();
+    }
+
+    /// The end of all trouble.
+    fn well(&mut self) {
+        self.graphite_faults.clear();
+        self.receiver_faults.clear();
+        self.disk_faults.clear();
+        self.armed = None;
+        self.paused_until = self.paused_until.min(self.now);
+        self.edit = Edit::Back;
+        self.say(|| "--- all trouble is over".to_owned());
+        if self.process.is_some() {
+            self.push(self.now, Event::Reload(self.life, self.now));
+        } else {
+            self.push(self.now, Event::Start);
+        }
+    }
+
+    /// Dies here, if that is where it was to die.
+    fn point(&mut self, point: Point, name: &'static str) -> bool {
+        match self.armed {
+            Some((armed, down)) if armed == point => {
+                self.armed = None;
+                self.kill(name, down, false);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn kill(&mut self, how: &'static str, down: i64, power: bool) {
+        if self.process.take().is_none() {
+            return;
+        }
+        self.counts.add(how);
+        self.say(|| format!("*** {how}, for {} s", down / SECOND));
+        self.life += 1;
+        self.paused_until = 0;
+        self.under_way = None;
+        let gone = self.disk.gone;
+        let place = if power {
+            let keep = self
+                .dice("power", self.now)
+                .below(self.disk.unsynced() as u64 + 1);
+            self.disk.power_lost(keep as usize)
+        } else {
+            self.disk.killed()
+        };
+        if gone {
+            self.told.confuse_all();
+            let now = self.wall().as_millis();
+            self.mirror.blank(&self.configured.model, now);
+            let place = self.mirror.place();
+            self.mirror.fall_back(place);
+        } else {
+            self.mirror.fall_back(place);
+        }
+        let saved = self.disk.load();
+        let verdict = self.told.crashed(|id| saved.incidents.contains_key(&id));
+        self.verdict(verdict);
+        self.push(self.now + down, Event::Start);
+    }
+
+    // --- start, reload ------------------------------------------------------------------
+
+    fn configuration(&mut self) -> Rc<Configured> {
+        let (seed, edit) = (self.scenario.seed, self.edit);
+        let made = self
+            .configurations
+            .entry(edit)
+            .or_insert_with(|| Rc::new(setups::configured(seed, edit)));
+        Rc::clone(made)
+    }
+
+    fn start(&mut self) {
+        if self.process.is_some() {
+            return;
+        }
+        self.counts.add("start");
+        let new = self.configuration();
+        // where a receiver is, is not stored: what was told elsewhere is not known
+        for (name, address) in &self.configured.addresses {
+            if new.addresses.get(name) != Some(address) {
+                self.told.confuse(address);
+                if let Some(other) = new.addresses.get(name) {
+                    self.told.confuse(other);
+                }
+            }
+        }
+        for (name, address) in &new.addresses {
+            if self.configured.addresses.get(name) != Some(address) {
+                self.told.confuse(address);
+            }
+        }
+        self.configured = new;
+        self.told
+            .heed(&self.configured.setup.receivers, &self.configured.addresses);
+        let now = self.wall();
+        let saved = self.disk.load();
+        let slots: BTreeMap<Arc<str>, Option<Timestamp>> = saved
+            .heads
+            .iter()
+            .map(|(name, head)| (Arc::clone(name), done_with(head)))
+            .collect();
+        let world = World::new(self.configured.setup.clone(), saved, now);
+        self.mirror
+            .restarted(&self.configured.model, now.as_millis());
+        let mut process = Process {
+            desk: Desk::new(world),
+            polls: BTreeMap::new(),
+            tellers: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            free_at: self.now,
+            pending: None,
+        };
+        for group in &self.configured.setup.groups {
+            let last = slots.get(&group.name).copied().flatten();
+            let (begin, _) = Slots::start(&group.schedule, last, now);
+            process
+                .polls
+                .insert(Arc::clone(&group.name), poll(group, begin));
+        }
+        self.process = Some(process);
+        self.life += 1;
+        self.say(|| "*** the agent starts".to_owned());
+        if self.now == 0 {
+            for group in &Rc::clone(&self.configured).model.groups {
+                self.say(|| format!("{group:?}"));
+            }
+        }
+        self.excuse_all(self.now);
+        for policy in self.configured.setup.receivers.clone() {
+            let address = self
+                .configured
+                .addresses
+                .get(&policy.name)
+                .cloned()
+                .unwrap_or_default();
+            self.employ(policy, address);
+        }
+        let names: Vec<Arc<str>> = self
+            .configured
+            .setup
+            .groups
+            .iter()
+            .map(|g| Arc::clone(&g.name))
+            .collect();
+        for name in names {
+            self.push(self.now, Event::Due(self.life, name, 0));
+        }
+        self.push(self.now, Event::Tick(self.life));
+        self.compare("start");
+    }
+
+    fn employ(&mut self, policy: Policy, address: String) {
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let name = Arc::clone(&policy.name);
+        process
+            .lines
+            .entry(address.clone())
+            .or_insert_with(|| Line::new(policy.keyed));
+        let teller = Teller {
+            policy,
+            address,
+            wake: 0,
+            busy: false,
+        };
+        process.tellers.insert(Arc::clone(&name), teller);
+        self.push(self.now, Event::Asks(self.life, name, 0));
+    }
+
+    fn reload(&mut self, since: i64) {
+        let new = self.configuration();
+        let old = Rc::clone(&self.configured);
+        let (moved, renamed) = setups::changes(&old, &new);
+        let changed: BTreeSet<Arc<str>> = old
+            .addresses
+            .iter()
+            .filter(|(name, address)| new.addresses.get(*name) != Some(address))
+            .map(|(name, _)| Arc::clone(name))
+            .collect();
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        // what is being sent to an address that changes is finished first
+        let busy = changed
+            .iter()
+            .any(|name| process.tellers.get(name).is_some_and(|teller| teller.busy));
+        if busy && self.now < since + 8 * SECOND {
+            return self.push(self.now + SECOND, Event::Reload(self.life, since));
+        }
+        for name in &changed {
+            process.tellers.remove(name);
+        }
+        let at_once = self.dice("reload", self.now).once_in(2);
+        let now = self.wall();
+        self.counts.add(match self.edit {
+            Edit::Back => "reload: back",
+            Edit::Thresholds => "reload: thresholds",
+            Edit::Removed => "reload: a group leaves",
+            Edit::Renamed => "reload: a group is renamed",
+            Edit::Levels => "reload: levels",
+            Edit::Left => "reload: a receiver leaves",
+            Edit::Moved => "reload: a receiver moves",
+            Edit::Called => "reload: a receiver is renamed",
+            Edit::Targets => "reload: targets",
+        });
+        let edit = self.edit;
+        self.say(|| {
+            format!(
+                "*** reload: {edit:?}{}",
+                if at_once { ", at once" } else { "" }
+            )
+        });
+        self.configured = Rc::clone(&new);
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        for (old, new) in &renamed {
+            process.desk.world.rename(old, new);
+        }
+        let retired = process
+            .desk
+            .world
+            .reload(new.setup.clone(), &moved, at_once, now);
+        self.mirror.reload(&new.model, at_once, now.as_millis());
+        self.mirror.time(now.as_millis());
+        for (name, retired) in retired {
+            let policy = old.setup.policy(&name).cloned();
+            if let (Some(policy), Some(address)) = (policy, old.addresses.get(&name)) {
+                let policy = Policy {
+                    name: retired,
+                    ..policy
+                };
+                self.employ(policy, address.clone());
+            }
+        }
+        self.assign(&new);
+        self.told.heed(&new.setup.receivers, &new.addresses);
+        self.excuse_all(self.now);
+        self.after(true);
+        self.compare("reload");
+    }
+
+    fn assign(&mut self, new: &Configured) {
+        let now = self.wall();
+        let life = self.life;
+        let mut wakes = Vec::new();
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        process
+            .polls
+            .retain(|name, _| new.setup.groups.iter().any(|group| group.name == *name));
+        for group in &new.setup.groups {
+            match process.polls.get_mut(&group.name) {
+                Some(poll) => {
+                    if poll.group.schedule != group.schedule {
+                        poll.slots.go_on_from(now);
+                    }
+                    poll.group = Arc::clone(group);
+                }
+                None => {
+                    let (begin, _) = Slots::start(&group.schedule, None, now);
+                    process
+                        .polls
+                        .insert(Arc::clone(&group.name), poll(group, begin));
+                    wakes.push(Arc::clone(&group.name));
+                }
+            }
+        }
+        for policy in &new.setup.receivers {
+            if let Some(teller) = process.tellers.get_mut(&policy.name) {
+                teller.policy = policy.clone();
+            }
+        }
+        let missing: Vec<Policy> = new
+            .setup
+            .receivers
+            .iter()
+            .filter(|policy| !process.tellers.contains_key(&policy.name))
+            .cloned()
+            .collect();
+        for name in wakes {
+            self.push(self.now, Event::Due(life, name, 0));
+        }
+        for policy in missing {
+            let address = new.addresses.get(&policy.name).cloned().unwrap_or_default();
+            self.employ(policy, address);
+        }
+    }
+
+    // --- fetching and judging -----------------------------------------------------------
+
+    fn due(&mut self, name: &Arc<str>, wake: u64) {
+        let now = self.wall();
+        let life = self.life;
+        let Some(poll) = self
+            .process
+            .as_mut()
+            .and_then(|process| process.polls.get_mut(name))
+        else {
+            return;
+        };
+        if poll.wake != wake || poll.busy {
+            return;
+        }
+        let (slot, attempt) = match poll.again.take() {
+            Some(again) => again,
+            None => match poll.slots.next(&poll.group.schedule, now) {
+                Step::Due { slot, missed } => {
+                    if missed > 0 {
+                        self.counts.add("slots missed");
+                    }
+                    (slot, 0)
+                }
+                Step::Wait(wait) => {
+                    poll.wake += 1;
+                    let wake = poll.wake;
+                    let wait =
+                        wait.map_or(HOUR, |wait| i64::try_from(wait.as_millis()).unwrap_or(HOUR));
+                    let event = Event::Due(life, Arc::clone(name), wake);
+                    return self.push(self.now + wait.max(1), event);
+                }
+                Step::SetBack => {
+                    let event = Event::Due(life, Arc::clone(name), wake);
+                    return self.push(self.now, event);
+                }
+            },
+        };
+        let Some(poll) = self
+            .process
+            .as_mut()
+            .and_then(|process| process.polls.get_mut(name))
+        else {
+            return;
+        };
+        poll.busy = true;
+        let group = Arc::clone(&poll.group);
+        self.fetch(&group, slot, attempt);
+    }
+
+    fn graphite_fault(&self, group: usize) -> Option<(GraphiteFault, i64)> {
+        let found = self
+            .graphite_faults
+            .iter()
+            .find(|(_, of, _, until)| of.is_none_or(|of| of == group) && self.now < *until);
+        found.map(|(fault, _, since, _)| (*fault, *since))
+    }
+
+    fn fetch(&mut self, group: &Arc<Group>, slot: Timestamp, attempt: u32) {
+        let index = match &*group.name {
+            "Store" => 1,
+            "Queue" => 2,
+            "Nightly" => 3,
+            _ => 0,
+        };
+        let fault = self.graphite_fault(index);
+        let mut dice = self.dice(&group.name, slot.as_millis() + i64::from(attempt));
+        let quick = dice.between(5, 300);
+        let (takes, fails) = match fault.map(|(fault, _)| fault) {
+            Some(GraphiteFault::Refuses) => (2, true),
+            Some(GraphiteFault::CutOff) => (quick, true),
+            Some(GraphiteFault::Hangs) => (TIMEOUT, true),
+            Some(GraphiteFault::Slow) => (dice.between(2 * SECOND, 29 * SECOND), false),
+            _ => (quick, false),
+        };
+        if let Some((fault, _)) = fault {
+            self.counts.add(match fault {
+                GraphiteFault::Refuses => "graphite: refuses",
+                GraphiteFault::Hangs => "graphite: hangs",
+                GraphiteFault::Slow => "graphite: slow",
+                GraphiteFault::CutOff => "graphite: cut off",
+                GraphiteFault::Empty => "graphite: empty",
+                GraphiteFault::Partial => "graphite: partial",
+                GraphiteFault::Stale => "graphite: stale",
+                GraphiteFault::BackInTime => "graphite: back in time",
+                GraphiteFault::OneTarget => "graphite: one target fails",
+            });
+        }
+        let last = group.alerts.len() - 1;
+        let mut report = Report::default();
+        let mut answers = Vec::new();
+        for (number, alert) in group.alerts.iter().enumerate() {
+            let one = matches!(fault, Some((GraphiteFault::OneTarget, _)))
+                && (number == last) == (fault.is_some_and(|(_, since)| since % 2 == 0));
+            let (product, naive) = match fails || one {
+                true => (None, None),
+                false => self.graphite.ask(
+                    (index, number),
+                    alert,
+                    slot,
+                    self.now,
+                    self.offset + self.scenario.start,
+                    fault,
+                ),
+            };
+            report.answers.push(product);
+            answers.push(naive);
+        }
+        if report.answers.iter().any(Option::is_none) {
+            report.failure = Some("refused".to_owned());
+        }
+        let fetched = Fetched {
+            group: Arc::clone(group),
+            slot,
+            attempt,
+            report: Rc::new(report),
+            answers: Rc::new(answers),
+        };
+        self.push(
+            self.now + takes,
+            Event::Fetched(self.life, Box::new(fetched)),
+        );
+    }
+
+    fn fetched(&mut self, fetched: Fetched) {
+        let Fetched {
+            group,
+            slot,
+            attempt,
+            report,
+            answers,
+        } = fetched;
+        if self.point(Point::Fetched, "kill: fetched") {
+            return;
+        }
+        let now = self.wall();
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let asked = process.desk.world.asks(&group);
+        process.desk.world.evaluated(&group, &report, slot, now);
+        if asked {
+            self.mirror
+                .evaluated(&group.name, slot.as_millis(), answers, now.as_millis());
+        }
+        self.say(|| {
+            let failed = report
+                .failure
+                .as_deref()
+                .map_or(String::new(), |why| format!(": {why}"));
+            let answers = report.answers.iter().flatten();
+            let value = |value: Option<graphite_pager::alert::Value>| {
+                value.map_or("-".to_owned(), |value| value.value.to_string())
+            };
+            let read: Vec<String> = answers
+                .flat_map(|answer| &answer.series)
+                .map(|seen| format!("{}={}", seen.legend, value(seen.value)))
+                .collect();
+            let read = read.join(" ");
+            format!("evaluated {} for {slot}{failed} {read}", group.name)
+        });
+        self.compare("evaluated");
+        if self.point(Point::Judged, "kill: judged") {
+            return;
+        }
+        self.after(true);
+        if self.point(Point::Written, "kill: written") {
+            return;
+        }
+        let (life, at) = (self.life, self.now);
+        let Some(poll) = self
+            .process
+            .as_mut()
+            .and_then(|process| process.polls.get_mut(&group.name))
+        else {
+            return;
+        };
+        poll.busy = false;
+        poll.wake += 1;
+        let wake = poll.wake;
+        let wait = if !asked {
+            // what is asked now has not been asked for this slot
+            poll.again = Some((slot, attempt + 1));
+            Some(0)
+        } else {
+            let again = retry(&poll.group.schedule, slot, attempt, now);
+            again.filter(|_| report.failure.is_some()).map(|wait| {
+                poll.again = Some((slot, attempt + 1));
+                i64::try_from(wait.as_millis()).unwrap_or(0)
+            })
+        };
+        if poll.again.is_some() {
+            self.counts.add("slot tried again");
+        }
+        self.push(
+            at + wait.unwrap_or(0),
+            Event::Due(life, Arc::clone(&group.name), wake),
+        );
+    }
+
+    fn tick(&mut self) {
+        self.push(self.now + self.scenario.tick, Event::Tick(self.life));
+        self.look_at_pending();
+        let now = self.wall();
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        process.desk.world.tick(now);
+        let changed = process.desk.world.is_dirty();
+        self.mirror.time(now.as_millis());
+        self.after(changed);
+        self.compare("tick");
+        if self.now >= self.paused_until {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        self.excuses();
+        let Some(process) = &self.process else { return };
+        let wall = self.wall();
+        let verdict = self.told.look(
+            &process.desk.world,
+            &self.configured.addresses,
+            self.now,
+            wall,
+        );
+        self.verdict(verdict);
+    }
+
+    fn excuses(&mut self) {
+        if self
+            .process
+            .as_ref()
+            .is_some_and(|process| process.desk.is_broken())
+        {
+            // told from memory all the same; but the pages' own trouble is not the disk's
+        }
+        let now = self.now;
+        let faulty: Vec<String> = self
+            .configured
+            .addresses
+            .iter()
+            .filter(|(_, address)| self.receiver_fault(address).is_some())
+            .map(|(_, address)| address.clone())
+            .collect();
+        for address in faulty {
+            self.told.excuse(&address, now);
+        }
+    }
+
+    // --- writing ------------------------------------------------------------------------
+
+    fn disk_fault(&self) -> Option<DiskFault> {
+        let found = self.disk_faults.iter().find(|(_, until)| self.now < *until);
+        found.map(|(fault, _)| *fault)
+    }
+
+    /// Writes what changed; how long everything waits for it.
+    fn commit(&mut self) -> i64 {
+        let fault = self.disk_fault();
+        let Some(process) = &mut self.process else {
+            return 0;
+        };
+        let Some(write) = process.desk.write() else {
+            return 0;
+        };
+        self.told.batched();
+        let place = self.mirror.place();
+        let whole = write
+            .batch
+            .whole
+            .then(|| Box::new(self.mirror.live().clone()));
+        let gone = self.disk.gone && !write.batch.whole;
+        let written = match (fault, gone) {
+            (Some(DiskFault::Full), _) => Err(Unwritten {
+                why: "full".to_owned(),
+                gone: false,
+            }),
+            (_, true) => Err(Unwritten {
+                why: "gone".to_owned(),
+                gone: true,
+            }),
+            _ => Ok(()),
+        };
+        if fault == Some(DiskFault::Full) {
+            self.counts.add("disk: full");
+        }
+        let slow = fault == Some(DiskFault::Slow);
+        let ends = if slow {
+            self.now + 10 * SECOND
+        } else {
+            self.now
+        };
+        self.under_way = Some((write.batch, place, whole));
+        if !slow {
+            self.land(written.is_ok());
+        } else {
+            self.counts.add("disk: slow");
+            self.push(ends, Event::CommitEnds(self.life));
+        }
+        let now = self.wall();
+        let Some(process) = &mut self.process else {
+            return 0;
+        };
+        if !write.wait {
+            process.pending = Some(Pending { written, ends });
+            return 0;
+        }
+        if slow {
+            process.pending = Some(Pending { written, ends });
+            process.free_at = self.now + 5 * SECOND;
+            let late = now.plus(Duration::from_secs(5));
+            let store = process.desk.late("slow", late);
+            self.store(store);
+            return 5 * SECOND;
+        }
+        let store = process.desk.written(written, now);
+        self.store(store);
+        0
+    }
+
+    fn store(&mut self, store: Store) {
+        match store {
+            Store::Broke => self.counts.add("store broke"),
+            Store::Mended => self.counts.add("store mended"),
+            Store::Same => {}
+        }
+    }
+
+    /// The batch under way reaches the disk, or does not.
+    fn land(&mut self, written: bool) {
+        let Some((batch, place, whole)) = self.under_way.take() else {
+            return;
+        };
+        if !written || (self.disk.gone && whole.is_none()) {
+            return;
+        }
+        let synced = self.disk.write(batch, place);
+        if let Some(live) = whole {
+            self.mirror.keep_all(*live, place);
+        } else if synced {
+            self.mirror.keep(place);
+        }
+    }
+
+    fn commit_ends(&mut self) {
+        self.land(true);
+    }
+
+    fn look_at_pending(&mut self) {
+        let now = self.wall();
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let Some(pending) = process.pending.take_if(|pending| pending.ends <= self.now) else {
+            return;
+        };
+        let written = pending.written.is_ok();
+        let store = process.desk.written(pending.written, now);
+        self.told.batch_ended(written);
+        self.store(store);
+    }
+
+    fn after(&mut self, changed: bool) {
+        let waited = self.commit();
+        let ended = self
+            .process
+            .as_ref()
+            .is_some_and(|process| process.pending.is_none());
+        if waited == 0 && ended {
+            let broken = self
+                .process
+                .as_ref()
+                .is_some_and(|process| process.desk.is_broken());
+            self.told.batch_ended(!broken);
+        }
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let transitions = process.desk.world.take_transitions();
+        let _ = process.desk.world.take_given_up();
+        for change in &transitions {
+            self.counts.add(match change.event() {
+                "opened" => "incident opened",
+                "raised" => "incident raised",
+                "lowered" => "incident lowered",
+                _ => "incident resolved",
+            });
+        }
+        for change in transitions {
+            self.say(|| {
+                format!(
+                    "{} {}/{} {} -> {}: {}",
+                    change.event(),
+                    change.alert,
+                    change.series,
+                    change.from,
+                    change.to,
+                    change.reason
+                )
+            });
+        }
+        if changed {
+            self.wake_tellers();
+        }
+    }
+
+    fn wake_tellers(&mut self) {
+        let (life, now) = (self.life, self.now);
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let at = now.max(process.free_at);
+        let mut wakes = Vec::new();
+        for (name, teller) in &mut process.tellers {
+            if !teller.busy {
+                teller.wake += 1;
+                wakes.push(Event::Asks(life, Arc::clone(name), teller.wake));
+            }
+        }
+        for wake in wakes {
+            self.push(at, wake);
+        }
+    }
+
+    // --- telling ------------------------------------------------------------------------
+
+    fn receiver_fault(&self, address: &str) -> Option<ReceiverFault> {
+        let index = RECEIVERS
+            .iter()
+            .position(|name| address.starts_with(name))?;
+        let found = self
+            .receiver_faults
+            .iter()
+            .find(|(of, _, _, until)| *of == index && self.now < *until);
+        found.map(|(_, fault, _, _)| *fault)
+    }
+
+    fn asks(&mut self, name: &Arc<str>, wake: u64) {
+        let (now, life) = (self.wall(), self.life);
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let Some(teller) = process
+            .tellers
+            .get_mut(name)
+            .filter(|teller| teller.wake == wake && !teller.busy)
+        else {
+            return;
+        };
+        let line = process.lines.get_mut(&teller.address);
+        if let Some(free) = line.and_then(|line| line.free_at(now)) {
+            teller.wake += 1;
+            let (wake, wait) = (teller.wake, millis(free.since(now)).max(1));
+            self.counts.add("pause of a receiver");
+            return self.push(self.now + wait, Event::Asks(life, Arc::clone(name), wake));
+        }
+        match process.desk.next(name, now) {
+            Turn::Stop => drop(process.tellers.remove(name)),
+            Turn::Wait(None) => {}
+            Turn::Wait(Some(until)) => {
+                teller.wake += 1;
+                let (wake, wait) = (teller.wake, millis(until.since(now)).max(1));
+                self.push(self.now + wait, Event::Asks(life, Arc::clone(name), wake));
+            }
+            Turn::Tell { job, write_first } => {
+                let waited = if write_first { self.commit() } else { 0 };
+                if waited == 0 {
+                    self.settle_batch();
+                }
+                let Some(process) = &mut self.process else {
+                    return;
+                };
+                let composed = compose(&process.desk.world, &job, &self.base, now);
+                let Some(teller) = process.tellers.get_mut(name) else {
+                    return;
+                };
+                let Some(composed) = composed else { return };
+                let sending = Sending {
+                    address: teller.address.clone(),
+                    policy: teller.policy.clone(),
+                    job: *job,
+                    message: composed.message,
+                };
+                self.send(name, sending, waited);
+            }
+        }
+    }
+
+    fn settle_batch(&mut self) {
+        let done = self
+            .process
+            .as_ref()
+            .is_some_and(|process| process.pending.is_none());
+        if done {
+            let broken = self
+                .process
+                .as_ref()
+                .is_some_and(|process| process.desk.is_broken());
+            self.told.batch_ended(!broken);
+        }
+    }
+
+    fn send(&mut self, name: &Arc<str>, sending: Sending, waited: i64) {
+        self.check_composed(&sending);
+        if self
+            .armed
+            .is_some_and(|(point, _)| point == Point::HandedOut)
+        {
+            self.told.lost(&sending);
+            self.point(Point::HandedOut, "kill: handed out");
+            return;
+        }
+        let fault = self.receiver_fault(&sending.address);
+        let mut dice = self.dice(&sending.address, self.now);
+        let quick = dice.between(20, 400);
+        let (taken_by, outcomes, arrives, takes) = self.outcome(&sending, fault, quick, &mut dice);
+        let now = self.wall();
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        if let Some(line) = process.lines.get_mut(&sending.address) {
+            line.take(now);
+        }
+        if let Some(teller) = process.tellers.get_mut(name) {
+            teller.busy = true;
+        }
+        self.counts.add(match sending.job.tell {
+            graphite_pager::alert::delivery::Tell::New => "tell: new",
+            graphite_pager::alert::delivery::Tell::Raised => "tell: raised",
+            graphite_pager::alert::delivery::Tell::Changed => "tell: changed",
+            graphite_pager::alert::delivery::Tell::Reminder => "tell: reminder",
+            graphite_pager::alert::delivery::Tell::Left => "tell: left",
+            graphite_pager::alert::delivery::Tell::Resolved => "tell: resolved",
+            graphite_pager::alert::delivery::Tell::Both => "tell: both",
+            graphite_pager::alert::delivery::Tell::Stray(_) => "tell: stray",
+        });
+        let begun = self.now + waited;
+        self.say(|| {
+            format!(
+                "to {}: {:?} {} {} {} [{}] {}",
+                sending.address,
+                sending.job.tell,
+                sending.job.level,
+                sending.message.alert,
+                sending.message.series,
+                sending.id(),
+                fault.map_or(String::new(), |fault| format!("({fault:?})"))
+            )
+        });
+        let attempt = Rc::new(Attempt {
+            life: self.life,
+            name: Arc::clone(name),
+            sending,
+            taken_by,
+            outcomes,
+            answer_at: begun + takes,
+            begun,
+        });
+        self.push(begun + arrives, Event::Arrives(attempt));
+    }
+
+    /// Who takes it, what is answered, when it arrives, and when that is read.
+    fn outcome(
+        &mut self,
+        sending: &Sending,
+        fault: Option<ReceiverFault>,
+        quick: i64,
+        dice: &mut Chance,
+    ) -> (Vec<Arc<str>>, Vec<Outcome>, i64, i64) {
+        let all = sending.job.recipients.clone();
+        let same = |outcome: Outcome| vec![outcome; all.len()];
+        let later = |after: Option<u64>, pause, unsure| Outcome::Later {
+            why: "later".to_owned(),
+            after: after.map(Duration::from_secs),
+            pause,
+            unsure,
+        };
+        let rejected = || Outcome::Rejected {
+            why: "refused".to_owned(),
+            smtp: !sending.policy.recipients.is_empty(),
+        };
+        if let Some(fault) = fault {
+            self.counts.add(match fault {
+                ReceiverFault::Hangs => "receiver: hangs",
+                ReceiverFault::TakesAndHangs => "receiver: takes and hangs",
+                ReceiverFault::LosesAnswers => "receiver: loses answers",
+                ReceiverFault::TooMany(_) => "receiver: 429 with Retry-After",
+                ReceiverFault::TooManyForNow => "receiver: 429",
+                ReceiverFault::Rejects => "receiver: rejects",
+                ReceiverFault::Fails => "receiver: fails",
+                ReceiverFault::BadGateway => "receiver: bad gateway",
+                ReceiverFault::RefusesOne => "receiver: refuses one recipient",
+                ReceiverFault::Slow => "receiver: slow",
+            });
+        }
+        match fault {
+            None => (all.clone(), same(Outcome::Accepted), quick, quick),
+            Some(ReceiverFault::Slow) => {
+                let takes = dice.between(SECOND, 25 * SECOND);
+                (all.clone(), same(Outcome::Accepted), takes / 2, takes)
+            }
+            Some(ReceiverFault::Hangs) => {
+                (Vec::new(), same(later(None, true, true)), quick, DEADLINE)
+            }
+            Some(ReceiverFault::TakesAndHangs) => {
+                (all.clone(), same(later(None, true, true)), quick, DEADLINE)
+            }
+            Some(ReceiverFault::LosesAnswers) => {
+                (all.clone(), same(later(None, false, true)), quick, quick)
+            }
+            Some(ReceiverFault::TooMany(after)) => (
+                Vec::new(),
+                same(later(Some(after), true, false)),
+                quick,
+                quick,
+            ),
+            Some(ReceiverFault::TooManyForNow) => {
+                (Vec::new(), same(later(None, true, false)), quick, quick)
+            }
+            Some(ReceiverFault::Rejects) => (Vec::new(), same(rejected()), quick, quick),
+            Some(ReceiverFault::Fails) => {
+                (Vec::new(), same(later(None, false, false)), quick, quick)
+            }
+            Some(ReceiverFault::BadGateway) => {
+                let taken = if dice.once_in(2) {
+                    all.clone()
+                } else {
+                    Vec::new()
+                };
+                (taken, same(later(None, false, true)), quick, quick)
+            }
+            Some(ReceiverFault::RefusesOne) if all.len() > 1 => {
+                let outcomes = all.iter().enumerate();
+                let outcomes = outcomes.map(|(i, _)| {
+                    if i == 1 {
+                        rejected()
+                    } else {
+                        Outcome::Accepted
+                    }
+                });
+                let taken = all
+                    .iter()
+                    .enumerate()
+                    .filter(|(i, _)| *i != 1)
+                    .map(|(_, who)| Arc::clone(who));
+                (taken.collect(), outcomes.collect(), quick, quick)
+            }
+            Some(ReceiverFault::RefusesOne) => (all.clone(), same(Outcome::Accepted), quick, quick),
+        }
+    }
+
+    fn check_composed(&mut self, sending: &Sending) {
+        let open = self.mirror.live().open();
+        let key = (
+            sending.message.alert.to_string(),
+            sending.message.series.clone(),
+        );
+        let truth = open
+            .get(&key)
+            .map(|open| (level(open.level), open.inside.is_none()));
+        let Some(process) = &self.process else { return };
+        let world = &process.desk.world;
+        let Some(incident) = world.incident(sending.job.incident) else {
+            return;
+        };
+        // what the agent says of itself is compared elsewhere
+        let own = *incident.group == *BUILT_IN && is_own(&incident.series);
+        let truth = match own {
+            true => incident.is_open().then_some((incident.level, true)),
+            false => truth,
+        };
+        let routed =
+            told::routed(world, incident, &sending.policy) && incident.subject == Subject::Series;
+        let verdict = self.told.composed(sending, incident, truth, routed);
+        self.verdict(verdict);
+    }
+
+    fn arrives(&mut self, attempt: &Rc<Attempt>) {
+        let alive = attempt.life == self.life && self.process.is_some();
+        let world = self
+            .process
+            .as_ref()
+            .filter(|_| alive)
+            .map(|process| &process.desk.world);
+        if !attempt.taken_by.is_empty() {
+            let verdict = self
+                .told
+                .taken(&attempt.sending, &attempt.taken_by, self.now, world);
+            self.verdict(verdict);
+        }
+        if !alive {
+            return;
+        }
+        if self.armed.is_some_and(|(point, _)| point == Point::Taken)
+            && !attempt.taken_by.is_empty()
+        {
+            self.told.lost(&attempt.sending);
+            self.point(Point::Taken, "kill: taken");
+            return;
+        }
+        self.push(attempt.answer_at, Event::Answered(Rc::clone(attempt)));
+    }
+
+    fn answered(&mut self, attempt: &Rc<Attempt>) {
+        let sending = &attempt.sending;
+        if self
+            .armed
+            .is_some_and(|(point, _)| point == Point::Answered)
+        {
+            self.told.lost(sending);
+            self.point(Point::Answered, "kill: answered");
+            return;
+        }
+        let now = self.wall();
+        let mut outcomes = attempt.outcomes.clone();
+        // a process that was stopped meanwhile finds its deadline over
+        if self.now - attempt.begun > 2 * DEADLINE && self.dice("late", self.now).once_in(2) {
+            for outcome in &mut outcomes {
+                *outcome = Outcome::Later {
+                    why: "no answer".to_owned(),
+                    after: None,
+                    pause: true,
+                    unsure: true,
+                };
+            }
+        }
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let Some(teller) = process
+            .tellers
+            .get_mut(&attempt.name)
+            .filter(|teller| teller.busy)
+        else {
+            // its receiver was replaced meanwhile
+            self.told.lost(sending);
+            return;
+        };
+        teller.busy = false;
+        if let Some(line) = process.lines.get_mut(&sending.address) {
+            line.settled(&outcomes, now);
+        }
+        process.desk.world.settled(&sending.job, &outcomes, now);
+        let broken = process.desk.is_broken();
+        self.told.noted(sending, &outcomes, broken);
+        if self.point(Point::Recorded, "kill: recorded") {
+            return;
+        }
+        self.after(true);
+        self.compare("settled");
+        let (life, at) = (self.life, self.now);
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let Some(teller) = process.tellers.get_mut(&attempt.name) else {
+            return;
+        };
+        teller.wake += 1;
+        let event = Event::Asks(life, Arc::clone(&attempt.name), teller.wake);
+        self.push(at, event);
+    }
+
+    // --- is it right? -------------------------------------------------------------------
+
+    /// The agent's open incidents against the naive model's.
+    fn compare(&mut self, when: &str) {
+        let Some(process) = &self.process else { return };
+        let world = &process.desk.world;
+        let mut differences = Vec::new();
+        let naive = self.mirror.live().open();
+        let mut seen = BTreeSet::new();
+        let mut count = 0;
+        for incident in world.incidents().filter(|incident| incident.is_open()) {
+            count += 1;
+            if *incident.group == *BUILT_IN && is_own(&incident.series) {
+                continue;
+            }
+            let key = (incident.group.to_string(), incident.series.to_string());
+            let inside = match incident.inside {
+                Some(Subject::More) => Some("(more)"),
+                Some(_) => Some("(more without data)"),
+                None => None,
+            };
+            let same = naive
+                .get(&key)
+                .is_some_and(|open| level(open.level) == incident.level && open.inside == inside);
+            if !same {
+                let wanted = naive.get(&key).map(|open| (level(open.level), open.inside));
+                differences.push(format!(
+                    "{} {}: the agent says {} {inside:?}, the model {wanted:?}",
+                    key.0, key.1, incident.level
+                ));
+            }
+            seen.insert(key);
+        }
+        for (key, open) in &naive {
+            if !seen.contains(key) && !(key.0 == BUILT_IN && is_own(&key.1)) {
+                differences.push(format!(
+                    "{} {}: the agent says ok, the model {:?} {:?}",
+                    key.0, key.1, open.level, open.inside
+                ));
+            }
+        }
+        let (all, deliveries) = (world.incidents().count(), world.deliveries().count());
+        if all > count + OWED || deliveries > 7 * all {
+            differences.push("more incidents and deliveries than there can be owed".to_owned());
+        }
+        if !differences.is_empty() {
+            self.fail(
+                "another truth",
+                format!("{when}: {}", differences.join("; ")),
+            );
+        }
+    }
+
+    fn settled(&mut self, when: &'static str) {
+        if self.failure.is_some() {
+            return;
+        }
+        let wall = self.wall();
+        let Some(process) = &self.process else {
+            return self.fail("no agent", when.to_owned());
+        };
+        let verdict = self
+            .told
+            .settled(&process.desk.world, &self.configured.addresses, wall);
+        self.verdict(verdict.map_err(|(kind, what)| (kind, format!("{when}: {what}"))));
+    }
+
+    fn bounds(&mut self) {
+        if self.failure.is_some() {
+            return;
+        }
+        let Some(process) = &self.process else { return };
+        let world = &process.desk.world;
+        let open = world
+            .incidents()
+            .filter(|incident| incident.is_open())
+            .count();
+        let all = world.incidents().count();
+        let (rows, deliveries) = self.disk.rows();
+        if all > open || rows > all || deliveries > world.deliveries().count() {
+            let what = format!(
+                "{all} incidents, {open} of them open, {rows} rows, {deliveries} rows of deliveries"
+            );
+            self.fail("something is owed at the end", what);
+        }
+    }
+}
+
+fn poll(group: &Arc<Group>, slots: Slots) -> Poll {
+    Poll {
+        group: Arc::clone(group),
+        slots,
+        wake: 0,
+        busy: false,
+        again: None,
+    }
+}
+
+fn is_own(series: &str) -> bool {
+    series == "(store)" || series.starts_with("(receiver ")
+}
+
+fn level(level: model::Level) -> Level {
+    match level {
+        model::Level::Ok => Level::Ok,
+        model::Level::Warning => Level::Warning,
+        model::Level::NoData => Level::NoData,
+        model::Level::Critical => Level::Critical,
+    }
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}

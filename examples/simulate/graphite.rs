@@ -1,0 +1,169 @@
+//! Graphite: what it shows at an instant, and how it fails.
+
+use std::collections::BTreeMap;
+
+use graphite_pager::agent::fetch::window;
+use graphite_pager::alert::evaluate::{Answer, Seen};
+use graphite_pager::alert::{Alert, Point, Timestamp};
+
+use super::chance::Chance;
+use super::model;
+use super::scenario::{
+    ABSENT, GraphiteFault, HOUR, MINUTE, Metric, SECOND, Scenario, State, VALUES,
+};
+
+/// Width of a bucket.
+const STEP: i64 = MINUTE;
+
+/// What Graphite has.
+pub struct Graphite {
+    metrics: Vec<Metric>,
+    timelines: Vec<Vec<(i64, State)>>,
+    seed: u64,
+}
+
+/// What came of asking for one alert, for both sides.
+pub type Asked = (Option<Answer>, model::Answer);
+
+impl Graphite {
+    pub fn new(scenario: &Scenario) -> Self {
+        Self {
+            metrics: scenario.metrics.clone(),
+            timelines: (0..scenario.metrics.len())
+                .map(|index| scenario.timeline(index))
+                .collect(),
+            seed: scenario.seed,
+        }
+    }
+
+    /// From `at` on everything is as well as can be.
+    pub fn all_well(&mut self, at: i64) {
+        for timeline in &mut self.timelines {
+            timeline.push((at, 0));
+        }
+        for metric in &mut self.metrics {
+            metric.twin = None;
+        }
+    }
+
+    fn shows(&self, metric: usize, at: i64) -> State {
+        let timeline = &self.timelines[metric];
+        timeline[timeline.partition_point(|(from, _)| *from <= at) - 1].1
+    }
+
+    /// Answers for one alert of the group with index `group` at `slot`. Instants of
+    /// metrics are those of the agent's clock less `shift`.
+    pub fn ask(
+        &self,
+        (group, index): (usize, usize),
+        alert: &Alert,
+        slot: Timestamp,
+        now: i64,
+        shift: i64,
+        fault: Option<(GraphiteFault, i64)>,
+    ) -> Asked {
+        let reach = window(alert, slot);
+        let mut answer = Answer::default();
+        let mut series = Vec::new();
+        let mut found: BTreeMap<(usize, usize), ()> = BTreeMap::new();
+        for (number, metric) in self.metrics.iter().enumerate() {
+            if metric.group != group {
+                continue;
+            }
+            for (alert_of, target) in &metric.returned_by {
+                if *alert_of != index || *target >= alert.targets.len() {
+                    continue;
+                }
+                found.insert((number, *target), ());
+            }
+        }
+        for (number, target) in found.into_keys() {
+            let metric = &self.metrics[number];
+            if self.is_left_out(number, fault) {
+                continue;
+            }
+            let twins = std::iter::once(None).chain(metric.twin.map(Some));
+            for twin in twins {
+                let Some(points) = self.points(number, slot, now, shift, fault, twin) else {
+                    continue;
+                };
+                let read: Vec<Point> = points
+                    .iter()
+                    .map(|(at, value)| Point {
+                        at: at / SECOND,
+                        value: value.unwrap_or(f64::NAN),
+                    })
+                    .collect();
+                let value = alert
+                    .reduce
+                    .apply(read.iter().copied(), Some(STEP / SECOND), &reach);
+                answer.series.push(Seen {
+                    legend: metric.legend.as_str().into(),
+                    value,
+                    target: target as u16,
+                });
+                series.push(model::Series {
+                    legend: metric.legend.clone(),
+                    target,
+                    step: STEP,
+                    points,
+                });
+            }
+        }
+        (Some(answer), Some(series))
+    }
+
+    fn is_left_out(&self, metric: usize, fault: Option<(GraphiteFault, i64)>) -> bool {
+        match fault {
+            Some((GraphiteFault::Empty, _)) => true,
+            Some((GraphiteFault::Partial, since)) => {
+                let number = self.seed ^ (metric as u64) << 32 ^ since.unsigned_abs();
+                Chance::new(number, 30).below(4) == 0
+            }
+            _ => false,
+        }
+    }
+
+    /// The buckets from five minutes before the slot to the slot; `None`: the series is not there.
+    fn points(
+        &self,
+        metric: usize,
+        slot: Timestamp,
+        now: i64,
+        shift: i64,
+        fault: Option<(GraphiteFault, i64)>,
+        twin: Option<State>,
+    ) -> Option<Vec<(i64, Option<f64>)>> {
+        let until = slot.as_millis();
+        let back = match fault {
+            Some((GraphiteFault::BackInTime, _)) => HOUR,
+            _ => 0,
+        };
+        let present = twin.unwrap_or_else(|| self.shows(metric, now - back));
+        if present == ABSENT {
+            return None;
+        }
+        let first = (until - 5 * MINUTE).div_euclid(STEP) * STEP + STEP;
+        let mut points = Vec::with_capacity(6);
+        let mut at = first;
+        while at <= until {
+            // a metric's own time: the clock of whoever asks may have been set
+            let own = at - shift - back;
+            let state = twin.unwrap_or_else(|| self.shows(metric, own));
+            let stale = matches!(fault, Some((GraphiteFault::Stale, _))) && now - own < HOUR;
+            let whole = own + STEP <= now;
+            let value = match VALUES.get(state) {
+                _ if stale || own > now => None,
+                // the bucket in progress lies
+                Some(_) if !whole => {
+                    [Some(0.0), Some(30.0), None][(at / STEP).rem_euclid(3) as usize]
+                }
+                Some(value) => *value,
+                None => None,
+            };
+            points.push((at - back, value));
+            at += STEP;
+        }
+        Some(points)
+    }
+}

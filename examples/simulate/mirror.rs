@@ -1,0 +1,106 @@
+//! The naive model, live and as it was when things were written, so that it
+//! can forget what a crash makes the agent forget.
+
+use std::rc::Rc;
+
+use super::model::{Answer, Model, Setup};
+
+/// One thing that the model was told.
+#[derive(Clone)]
+enum Input {
+    Evaluated(Rc<str>, i64, Rc<Vec<Answer>>, i64),
+    Time(i64),
+    Reload(Rc<Setup>, bool, i64),
+    Restarted(Rc<Setup>, i64),
+}
+
+pub struct Mirror {
+    live: Model,
+    base: Model,
+    /// Everything since `base`; its first entry has the number `first`.
+    journal: Vec<Input>,
+    first: usize,
+}
+
+impl Mirror {
+    pub fn new(setup: &Setup, now: i64) -> Self {
+        let model = Model::new(setup.clone(), now);
+        Self {
+            live: model.clone(),
+            base: model,
+            journal: Vec::new(),
+            first: 0,
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        apply(&mut self.live, &input);
+        self.journal.push(input);
+    }
+
+    pub fn evaluated(&mut self, group: &str, slot: i64, answers: Rc<Vec<Answer>>, now: i64) {
+        self.tell(Input::Evaluated(Rc::from(group), slot, answers, now));
+    }
+
+    pub fn time(&mut self, now: i64) {
+        self.tell(Input::Time(now));
+    }
+
+    pub fn reload(&mut self, setup: &Setup, at_once: bool, now: i64) {
+        self.tell(Input::Reload(Rc::new(setup.clone()), at_once, now));
+    }
+
+    pub fn restarted(&mut self, setup: &Setup, now: i64) {
+        self.tell(Input::Restarted(Rc::new(setup.clone()), now));
+    }
+
+    /// How much it was told so far.
+    pub fn place(&self) -> usize {
+        self.first + self.journal.len()
+    }
+
+    /// Nothing before `place` is ever forgotten.
+    pub fn keep(&mut self, place: usize) {
+        let count = place.saturating_sub(self.first).min(self.journal.len());
+        for input in self.journal.drain(..count) {
+            apply(&mut self.base, &input);
+        }
+        self.first += count;
+    }
+
+    /// Forgets what came after `place`.
+    pub fn fall_back(&mut self, place: usize) {
+        let count = place.saturating_sub(self.first).min(self.journal.len());
+        self.journal.truncate(count);
+        self.keep(place);
+        self.live = self.base.clone();
+    }
+
+    /// What was written is lost: only what is live is left.
+    pub fn blank(&mut self, setup: &Setup, now: i64) {
+        self.base = Model::new(setup.clone(), now);
+        self.first += self.journal.len();
+        self.journal.clear();
+    }
+
+    /// Everything that is live is written.
+    pub fn keep_all(&mut self, live: Model, place: usize) {
+        self.base = live;
+        let count = place.saturating_sub(self.first).min(self.journal.len());
+        self.journal.drain(..count);
+        self.first += count;
+    }
+
+    pub fn live(&self) -> &Model {
+        &self.live
+    }
+}
+
+fn apply(model: &mut Model, input: &Input) {
+    match input {
+        Input::Evaluated(group, slot, answers, now) => model.evaluated(group, *slot, answers, *now),
+        Input::Time(now) => model.time(*now),
+        Input::Reload(setup, at_once, now) => model.reload((**setup).clone(), *at_once, *now),
+        Input::Restarted(setup, now) => model.restarted((**setup).clone(), *now),
+    }
+}

@@ -1,0 +1,647 @@
+//! What receivers have heard, seen from their side, and whether that is right.
+//!
+//! It knows what was taken at which address, and what the naive model says is
+//! open; of the agent it knows only what was handed out and what was written.
+//! Rules (the words): *truth*, *no loss*, *no doubles*, *no false
+//! resolve*, *order*.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use graphite_pager::alert::delivery::{Outcome, Tell};
+use graphite_pager::alert::incident::{Incident, IncidentId, Subject};
+use graphite_pager::alert::receiver::Policy;
+use graphite_pager::alert::world::{Job, World};
+use graphite_pager::alert::{Level, Timestamp};
+use graphite_pager::deliver::message::{Key, Message};
+use graphite_pager::deliver::{email, links};
+
+use super::scenario::MINUTE;
+
+/// Nobody is told later than this after the last thing that kept it from them:
+/// a permanent refusal by SMTP is tried again every quarter of an hour.
+const LATEST: i64 = 17 * MINUTE;
+
+/// Whether the agent knows what was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// It cannot: no answer was read, or what was noted of it is lost.
+    Unsure,
+    /// It was noted.
+    Noted,
+    /// What was noted is being written.
+    Batched,
+    /// It is written.
+    Written,
+}
+
+/// One thing somebody heard.
+#[derive(Clone, Debug)]
+struct Heard {
+    level: Level,
+    /// Open, left, or over.
+    word: &'static str,
+    /// What identifies the message.
+    id: String,
+    event: u32,
+    reminder: u32,
+    known: Known,
+    /// Whether its receiver is told ends.
+    wants_end: bool,
+}
+
+/// Who: an address, and a recipient there.
+type Who = (String, Arc<str>);
+
+/// An open page at an address that keeps incidents by key.
+#[derive(Clone, Debug)]
+struct Page {
+    level: Level,
+    reminder: u32,
+    known: Known,
+}
+
+/// What a receiver is due to hear of an incident.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    /// Since when its present state is due and not told.
+    since: Option<i64>,
+}
+
+#[derive(Default)]
+pub struct Told {
+    heard: BTreeMap<(Who, IncidentId), Heard>,
+    pages: BTreeMap<(String, String), Page>,
+    /// Pairs that had to be told, whatever became of them: the incident's first
+    /// key, and when it was seen that they had to be.
+    owed: BTreeMap<(String, IncidentId), (String, i64)>,
+    /// When each key was last resolved.
+    closed: BTreeMap<(String, String), i64>,
+    listening: BTreeMap<(Arc<str>, IncidentId), i64>,
+    due: BTreeMap<(String, IncidentId), Due>,
+    /// When an address was last in trouble.
+    excused: BTreeMap<String, i64>,
+    /// Addresses of which the agent may believe something else than is so.
+    confused: BTreeSet<String>,
+    /// Incidents told while the store failed: a kill may make them unheard of.
+    unwritten: BTreeSet<IncidentId>,
+}
+
+type Verdict = Result<(), (&'static str, String)>;
+
+/// What is being told.
+pub struct Sending {
+    pub address: String,
+    pub policy: Policy,
+    pub job: Job,
+    pub message: Message,
+}
+
+impl Sending {
+    /// What makes a repeated message the same one.
+    pub fn id(&self) -> String {
+        match &self.message.key {
+            Some(Key::Trigger(key) | Key::Resolve(key)) => key.clone(),
+            None => email::id(&self.message),
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self.job.tell {
+            Tell::Left => "left",
+            Tell::Resolved | Tell::Both | Tell::Stray(_) => "over",
+            Tell::New | Tell::Raised | Tell::Changed | Tell::Reminder => "open",
+        }
+    }
+}
+
+impl Told {
+    /// Is what is about to be told true, now that it is composed?
+    pub fn composed(
+        &self,
+        sending: &Sending,
+        incident: &Incident,
+        truth: Option<(Level, bool)>,
+        routed: bool,
+    ) -> Verdict {
+        let Sending {
+            job,
+            message,
+            policy,
+            ..
+        } = sending;
+        let words = || {
+            format!(
+                "{:?} of {} {} to {}",
+                job.tell, message.alert, message.series, sending.address
+            )
+        };
+        match sending.word() {
+            "open" => {
+                if !incident.is_open() {
+                    return Err(("a late trigger", words()));
+                }
+                let Some((level, alone)) = truth else {
+                    return Err(("told of what is not so", words()));
+                };
+                if level != message.level || level != job.level || !alone {
+                    return Err((
+                        "told a level that is not so",
+                        format!("{}: {} is {level}", words(), job.level),
+                    ));
+                }
+                let listens = policy.levels.contains(level) || incident.subject == Subject::Silence;
+                if !listens {
+                    return Err(("told a level that it does not listen to", words()));
+                }
+            }
+            "over" if !matches!(job.tell, Tell::Stray(_)) => {
+                // an open incident is over for one who is no longer told of it
+                let still = truth.filter(|_| incident.is_open() && routed);
+                let listens =
+                    |level| policy.levels.contains(level) || incident.subject == Subject::Silence;
+                if still.is_some_and(|(level, alone)| alone && listens(level)) {
+                    return Err(("a false resolve", words()));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The receiver has it.
+    pub fn taken(
+        &mut self,
+        sending: &Sending,
+        recipients: &[Arc<str>],
+        now: i64,
+        world: Option<&World>,
+    ) -> Verdict {
+        match &sending.message.key {
+            Some(Key::Trigger(key)) => self.triggered(sending, key),
+            Some(Key::Resolve(key)) => self.resolved(sending, key, now, world),
+            None => recipients
+                .iter()
+                .try_for_each(|recipient| self.messaged(sending, recipient)),
+        }
+        .map_err(|(kind, what)| (kind, format!("{what} at {now}")))
+    }
+
+    fn triggered(&mut self, sending: &Sending, key: &str) -> Verdict {
+        let Sending {
+            address,
+            job,
+            message,
+            ..
+        } = sending;
+        let page = Page {
+            level: job.level,
+            reminder: message.reminder,
+            known: Known::Unsure,
+        };
+        let before = self.pages.insert((address.clone(), key.to_owned()), page);
+        if let Some(before) = before {
+            let same = before.level == job.level && before.reminder == message.reminder;
+            if same && before.known != Known::Unsure && !self.confused.contains(address) {
+                return Err(("told twice", format!("trigger of {key} at {address}")));
+            }
+        }
+        self.heard_by_key(sending, "open");
+        Ok(())
+    }
+
+    fn heard_by_key(&mut self, sending: &Sending, word: &'static str) {
+        let heard = Heard {
+            level: sending.job.level,
+            word,
+            id: sending.id(),
+            event: sending.message.event,
+            reminder: sending.message.reminder,
+            known: Known::Unsure,
+            wants_end: sending.policy.resolved,
+        };
+        let who = (sending.address.clone(), Arc::from(""));
+        self.heard.insert((who, sending.job.incident), heard);
+    }
+
+    fn resolved(
+        &mut self,
+        sending: &Sending,
+        key: &str,
+        now: i64,
+        world: Option<&World>,
+    ) -> Verdict {
+        let Sending { address, job, .. } = sending;
+        self.pages.remove(&(address.clone(), key.to_owned()));
+        self.closed.insert((address.clone(), key.to_owned()), now);
+        if !matches!(job.tell, Tell::Stray(_)) {
+            self.heard_by_key(sending, "over");
+        }
+        // whose page did this close?
+        let Some(world) = world else { return Ok(()) };
+        for (other, delivery) in world.deliveries() {
+            let theirs =
+                other.1 == job.receiver && other.0 != job.incident && delivery.told != Level::Ok;
+            let Some(incident) = world.incident(other.0).filter(|i| theirs && i.is_open()) else {
+                continue;
+            };
+            let suffix = delivery.key.filter(|level| *level != Level::Ok);
+            let held = links::dedup_key(
+                &incident.instance,
+                &incident.group,
+                &incident.series,
+                suffix,
+            );
+            if held == key {
+                return Err((
+                    "a resolve closed the page of another incident",
+                    format!("{key} at {address}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn messaged(&mut self, sending: &Sending, recipient: &Arc<str>) -> Verdict {
+        let Sending {
+            address,
+            job,
+            message,
+            ..
+        } = sending;
+        let heard = Heard {
+            level: job.level,
+            word: sending.word(),
+            id: sending.id(),
+            event: message.event,
+            reminder: message.reminder,
+            known: Known::Unsure,
+            wants_end: sending.policy.resolved,
+        };
+        let who = (address.clone(), Arc::clone(recipient));
+        let words = format!(
+            "{:?} {} of {} {} to {address} {recipient}",
+            job.tell, job.level, message.alert, message.series
+        );
+        let before = self.heard.insert((who, job.incident), heard.clone());
+        let Some(before) = before.filter(|_| !self.confused.contains(address)) else {
+            return Ok(());
+        };
+        let same = (before.level, before.word, before.reminder)
+            == (heard.level, heard.word, heard.reminder);
+        if same && before.known != Known::Unsure {
+            return Err(("told twice", words));
+        }
+        if same && before.event == heard.event && before.id != heard.id {
+            return Err((
+                "repeated under another name",
+                format!("{words}: {} and {}", before.id, heard.id),
+            ));
+        }
+        if heard.event < before.event && !self.unwritten.contains(&job.incident) {
+            return Err(("out of order", words));
+        }
+        Ok(())
+    }
+
+    /// The agent noted what came of it.
+    pub fn noted(&mut self, sending: &Sending, outcomes: &[Outcome], store_fails: bool) {
+        for (recipient, outcome) in sending.job.recipients.iter().zip(outcomes) {
+            let accepted = *outcome == Outcome::Accepted;
+            let unsure = matches!(outcome, Outcome::Later { unsure: true, .. });
+            let known = if accepted {
+                Known::Noted
+            } else {
+                Known::Unsure
+            };
+            if accepted || unsure {
+                self.know(sending, recipient, known);
+            }
+        }
+        if store_fails {
+            self.unwritten.insert(sending.job.incident);
+        }
+    }
+
+    fn know(&mut self, sending: &Sending, recipient: &Arc<str>, known: Known) {
+        let who = (sending.address.clone(), Arc::clone(recipient));
+        if let Some(heard) = self.heard.get_mut(&(who, sending.job.incident)) {
+            heard.known = known;
+        }
+        let page = (sending.address.clone(), sending.id());
+        if let Some(page) = self
+            .pages
+            .get_mut(&page)
+            .filter(|_| sending.message.key.is_some())
+        {
+            page.known = known;
+        }
+    }
+
+    /// The agent can no longer learn what became of this.
+    pub fn lost(&mut self, sending: &Sending) {
+        for recipient in &sending.job.recipients {
+            self.know(sending, recipient, Known::Unsure);
+        }
+    }
+
+    fn turn(&mut self, from: &[Known], to: Known) {
+        let heard = self.heard.values_mut().map(|heard| &mut heard.known);
+        let pages = self.pages.values_mut().map(|page| &mut page.known);
+        for known in heard.chain(pages) {
+            if from.contains(known) {
+                *known = to;
+            }
+        }
+    }
+
+    /// What was noted so far is in the batch that is being written.
+    pub fn batched(&mut self) {
+        self.turn(&[Known::Noted], Known::Batched);
+    }
+
+    /// The batch is written, or is not.
+    pub fn batch_ended(&mut self, written: bool) {
+        let to = if written {
+            Known::Written
+        } else {
+            Known::Noted
+        };
+        self.turn(&[Known::Batched], to);
+        if written {
+            self.unwritten.clear();
+        }
+    }
+
+    /// The process is gone, and what it had not written.
+    pub fn crashed(&mut self, knew: impl Fn(IncidentId) -> bool) -> Verdict {
+        self.turn(&[Known::Noted, Known::Batched], Known::Unsure);
+        let mut lost = None;
+        let unwritten = &self.unwritten;
+        self.heard.retain(|(who, id), heard| {
+            let heeded = heard.wants_end && !self.confused.contains(&who.0);
+            let orphan = heard.word == "open" && heeded && !knew(*id);
+            if orphan && heard.known == Known::Written && !unwritten.contains(id) {
+                lost = Some(format!("{} heard {} of {id}", who.0, heard.level));
+            }
+            !orphan
+        });
+        match lost {
+            Some(what) => Err(("a start forgot what was told", what)),
+            None => Ok(()),
+        }
+    }
+
+    /// The store lost everything, or the address changed while no agent ran:
+    /// what was told before may never be taken back.
+    pub fn confuse(&mut self, address: &str) {
+        self.confused.insert(address.to_owned());
+    }
+
+    /// Who is told no ends any more is not waited for.
+    pub fn heed(&mut self, policies: &[Policy], addresses: &BTreeMap<Arc<str>, String>) {
+        for policy in policies.iter().filter(|policy| !policy.resolved) {
+            let Some(address) = addresses.get(&policy.name) else {
+                continue;
+            };
+            for ((who, _), heard) in &mut self.heard {
+                heard.wants_end &= who.0 != *address;
+            }
+        }
+    }
+
+    /// Everything that was told may be forgotten.
+    pub fn confuse_all(&mut self) {
+        let known: Vec<String> = self
+            .heard
+            .keys()
+            .map(|((address, _), _)| address.clone())
+            .collect();
+        let paged: Vec<String> = self
+            .pages
+            .keys()
+            .map(|(address, _)| address.clone())
+            .collect();
+        self.confused.extend(known);
+        self.confused.extend(paged);
+        for page in self.pages.values_mut() {
+            page.known = Known::Unsure;
+        }
+        self.heard.clear();
+        self.owed.clear();
+        self.due.clear();
+    }
+
+    /// Something at or near this address keeps it from being told.
+    pub fn excuse(&mut self, address: &str, now: i64) {
+        self.excused.insert(address.to_owned(), now);
+    }
+
+    /// What everybody is due to know, looked at again.
+    pub fn look(
+        &mut self,
+        world: &World,
+        addresses: &BTreeMap<Arc<str>, String>,
+        now: i64,
+        wall: Timestamp,
+    ) -> Verdict {
+        let setup = world.setup();
+        for incident in world.incidents() {
+            if incident.subject != Subject::Series || incident.inside.is_some() {
+                continue;
+            }
+            for policy in setup.policies() {
+                let Some(address) = addresses.get(&policy.name) else {
+                    continue;
+                };
+                let pair = (Arc::clone(&policy.name), incident.id);
+                let wanted = incident.is_open()
+                    && policy.levels.contains(incident.level)
+                    && routed(world, incident, policy);
+                if !wanted {
+                    self.listening.remove(&pair);
+                    self.due.remove(&(address.clone(), incident.id));
+                    continue;
+                }
+                let since = *self.listening.entry(pair).or_insert(now);
+                let held = world
+                    .setup()
+                    .groups
+                    .iter()
+                    .find(|g| g.name == incident.group)
+                    .is_none_or(|group| {
+                        group
+                            .active
+                            .as_ref()
+                            .is_some_and(|active| !active.covers(wall))
+                    });
+                let after = i64::try_from(policy.after.as_millis()).unwrap_or(0);
+                if held || now < since + after {
+                    continue;
+                }
+                let key = (address.clone(), incident.id);
+                let knows = self.knows(address, incident, policy);
+                let base = || {
+                    links::dedup_key(&incident.instance, &incident.group, &incident.series, None)
+                };
+                if knows {
+                    self.owed
+                        .entry(key.clone())
+                        .or_insert_with(|| (base(), now));
+                    self.due.remove(&key);
+                    continue;
+                }
+                let due = self.due.entry(key).or_insert(Due { since: None });
+                let since = *due.since.get_or_insert(now);
+                let excused = self.excused.get(address).copied().unwrap_or(i64::MIN);
+                if now - since.max(excused) > LATEST && !self.confused.contains(address) {
+                    return Err((
+                        "told too late, or never",
+                        format!(
+                            "{} {} {} to {address}, due since {since}",
+                            incident.group, incident.series, incident.level
+                        ),
+                    ));
+                }
+                if now - since > MINUTE {
+                    let pair = (address.clone(), incident.id);
+                    self.owed.entry(pair).or_insert_with(|| (base(), now));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn knows(&self, address: &str, incident: &Incident, policy: &Policy) -> bool {
+        let recipients = match policy.recipients.is_empty() {
+            true => vec![Arc::from("")],
+            false => policy.recipients.clone(),
+        };
+        recipients.iter().all(|recipient| {
+            let who = (address.to_owned(), Arc::clone(recipient));
+            let heard = self.heard.get(&(who, incident.id));
+            heard.is_some_and(|heard| heard.word == "open" && heard.level == incident.level)
+        })
+    }
+
+    /// Everything has been quiet for long: every last word must be true.
+    pub fn settled(
+        &self,
+        world: &World,
+        addresses: &BTreeMap<Arc<str>, String>,
+        wall: Timestamp,
+    ) -> Verdict {
+        let mut pages: BTreeSet<(String, String)> = BTreeSet::new();
+        for ((id, receiver, recipient), delivery) in world.deliveries() {
+            let (Some(address), Some(incident)) = (addresses.get(receiver), world.incident(*id))
+            else {
+                continue;
+            };
+            let Some(policy) = world
+                .setup()
+                .policy(receiver)
+                .filter(|_| !self.confused.contains(address))
+            else {
+                continue;
+            };
+            let who = (address.clone(), Arc::clone(recipient));
+            let heard = self.heard.get(&(who, *id));
+            let last = heard
+                .filter(|heard| heard.word == "open")
+                .map_or(Level::Ok, |heard| heard.level);
+            if last != delivery.told {
+                return Err((
+                    "the agent believes what is not so",
+                    format!(
+                        "{} {} at {address}: heard {last}, noted {}",
+                        incident.group, incident.series, delivery.told
+                    ),
+                ));
+            }
+            if policy.keyed && delivery.told != Level::Ok {
+                let suffix = delivery.key.filter(|level| *level != Level::Ok);
+                let key = links::dedup_key(
+                    &incident.instance,
+                    &incident.group,
+                    &incident.series,
+                    suffix,
+                );
+                if self
+                    .pages
+                    .get(&(address.clone(), key.clone()))
+                    .map(|page| page.level)
+                    != Some(delivery.told)
+                {
+                    return Err(("a page is not open", format!("{key} at {address}")));
+                }
+                pages.insert((address.clone(), key));
+            }
+        }
+        // nobody believes in anything else
+        for (page, _) in &self.pages {
+            let configured = addresses.values().any(|address| *address == page.0);
+            if configured && !self.confused.contains(&page.0) && !pages.contains(page) {
+                return Err(("a page stays open", format!("{} at {}", page.1, page.0)));
+            }
+        }
+        self.nothing_lost(world, addresses, wall)
+    }
+
+    fn nothing_lost(
+        &self,
+        world: &World,
+        addresses: &BTreeMap<Arc<str>, String>,
+        _wall: Timestamp,
+    ) -> Verdict {
+        for ((address, id), (key, since)) in &self.owed {
+            let Some((name, _)) = addresses.iter().find(|(_, there)| *there == address) else {
+                continue;
+            };
+            let Some(policy) = world.setup().policy(name) else {
+                continue;
+            };
+            if self.confused.contains(address) || world.incident(*id).is_some() {
+                continue;
+            }
+            // it is over, and was due to be told
+            let heard: Vec<_> = self
+                .heard
+                .iter()
+                .filter(|((who, of), _)| who.0 == *address && of == id)
+                .collect();
+            let closed = self.closed.get(&(address.clone(), key.clone()));
+            if policy.keyed && closed.is_some_and(|closed| closed >= since) {
+                continue;
+            }
+            if heard.is_empty() {
+                return Err(("never told, nor of its end", format!("{id} at {address}")));
+            }
+            if policy.resolved
+                && !policy.keyed
+                && heard
+                    .iter()
+                    .any(|(_, heard)| heard.word == "open" && heard.wants_end)
+            {
+                return Err(("its end was never told", format!("{id} at {address}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the receiver is told of the incident, as routes and fallbacks say.
+pub fn routed(world: &World, incident: &Incident, policy: &Policy) -> bool {
+    let setup = world.setup();
+    let configured = setup
+        .groups
+        .iter()
+        .any(|group| group.name == incident.group);
+    let about = &incident.about;
+    let routed = setup.routed(
+        &incident.group,
+        &incident.series,
+        &about.labels,
+        about.notify.as_deref(),
+    );
+    configured && (routed.contains(&policy.name) || incident.also.contains(&policy.name))
+}
