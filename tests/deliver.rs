@@ -7,14 +7,7 @@
     clippy::panic
 )]
 
-#[path = "support/pagerduty.rs"]
-mod pagerduty;
-#[path = "support/sink.rs"]
-mod sink;
-#[path = "support/smtp.rs"]
-mod smtp;
-#[path = "support/tls.rs"]
-mod tls;
+mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,9 +20,9 @@ use graphite_pager::deliver::template::Template;
 use graphite_pager::deliver::{Sender, http, smtp as mail};
 use graphite_pager::secret::Secret;
 use lettre::transport::smtp::client::Certificate;
-use pagerduty::PagerDuty;
-use sink::{Answer, Sink};
-use smtp::{Manners, Smtp};
+use support::pagerduty::PagerDuty;
+use support::sink::{Answer, Sink};
+use support::smtp::{Manners, Smtp};
 
 const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
 

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
+use super::talks::{Point, Talks};
 use super::{DEADLINE, poll};
 
 /// The whole of a PNG of one white pixel: what every picture looks like here.
@@ -164,6 +165,9 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// Bytes of the request line, and of the body.
     pub sizes: (usize, usize),
+    /// Target, legend and newest value of each series of the right answer to a
+    /// request for data.
+    pub values: Vec<Newest>,
 }
 
 impl Request {
@@ -201,6 +205,8 @@ impl Request {
 /// The stand-in.
 pub struct Graphite {
     address: SocketAddr,
+    /// The conversations that are going on; traps spring at requests for data.
+    pub talks: Talks,
     shared: Arc<Shared>,
 }
 
@@ -212,6 +218,7 @@ struct Shared {
     listening: AtomicBool,
     over: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
+    talks: Talks,
 }
 
 #[derive(Default)]
@@ -232,14 +239,24 @@ impl Graphite {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
         shared.wanted.store(true, Ordering::SeqCst);
+        let talks = shared.talks.clone();
         let server = Arc::clone(&shared);
         thread::spawn(move || serve(&server, listener, address));
-        Self { address, shared }
+        Self {
+            address,
+            talks,
+            shared,
+        }
     }
 
     /// `http://127.0.0.1:PORT`
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What `target` is answered with from now on.
@@ -399,10 +416,15 @@ fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
 
 /// Answers on one connection until the client or a failure ends it.
 fn converse(shared: &Shared, mut stream: TcpStream) {
+    let _talk = shared.talks.begin(&stream);
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     while let Ok(request) = read_request(&mut reader) {
+        let for_data = !request.is_picture();
         let last = request.header("connection") == Some("close");
         let (failure, answer) = shared.world.lock().unwrap().answer(request);
+        if for_data && shared.talks.reaches(Point::Taken) {
+            break;
+        }
         let pause = match failure {
             None => Ok(()),
             Some(Failure::Slow(pause)) => {
@@ -415,6 +437,9 @@ fn converse(shared: &Shared, mut stream: TcpStream) {
             Ok(()) => answer.write(&mut stream, |stream, bytes| stream.write_all(bytes)),
             Err(failure) => misbehave(&mut stream, failure, &answer),
         };
+        if for_data {
+            shared.talks.reaches(Point::Answered);
+        }
         if last || done.is_err() {
             break;
         }
@@ -507,6 +532,7 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Request> {
             .collect(),
         sizes: (first.trim_end().len(), body.len()),
         headers,
+        values: Vec::new(),
     })
 }
 
@@ -563,13 +589,32 @@ impl Answer {
 /// One series that is answered: legend, start, step, values.
 type Line = (String, i64, i64, Vec<Option<f64>>);
 
+/// Target, legend, newest value.
+type Newest = (String, String, Option<f64>);
+
 impl World {
     /// Notes the request; what goes wrong with it, and what the right answer is.
-    fn answer(&mut self, request: Request) -> (Option<Failure>, Answer) {
+    fn answer(&mut self, mut request: Request) -> (Option<Failure>, Answer) {
         let failure = self.failure_of(&request);
         let answer = self.right_answer(&request);
+        if !request.is_picture() {
+            request.values = self.newest(&request.targets());
+        }
         self.requests.push(request);
         (failure, answer)
+    }
+
+    fn newest(&self, targets: &[String]) -> Vec<Newest> {
+        let now = epoch_now();
+        let mut newest = Vec::new();
+        for target in targets {
+            for series in self.targets.get(target).into_iter().flatten() {
+                let (_, values) = series.window(now - 1, now);
+                let value = values.last().copied().flatten();
+                newest.push((target.clone(), series.legend.clone(), value));
+            }
+        }
+        newest
     }
 
     fn failure_of(&self, request: &Request) -> Option<Failure> {

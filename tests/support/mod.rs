@@ -18,6 +18,7 @@ pub mod pagerduty;
 pub mod proxy;
 pub mod sink;
 pub mod smtp;
+pub mod talks;
 pub mod tls;
 
 use std::thread;

@@ -13,6 +13,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::talks::{Point, Talks};
+
 /// What the sink does with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -99,6 +101,8 @@ struct State {
 #[derive(Clone)]
 pub struct Sink {
     address: SocketAddr,
+    /// The conversations that are going on.
+    pub talks: Talks,
     shared: Arc<(Mutex<State>, Condvar)>,
 }
 
@@ -113,7 +117,12 @@ impl Sink {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new((Mutex::new(State::default()), Condvar::new()));
-        let sink = Self { address, shared };
+        let talks = Talks::default();
+        let sink = Self {
+            address,
+            talks,
+            shared,
+        };
         let server = sink.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -127,6 +136,11 @@ impl Sink {
     /// `http://127.0.0.1:PORT`
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Does `answer` to the next request that nothing was ordered for yet.
@@ -161,8 +175,23 @@ impl Sink {
     }
 
     fn serve(&self, stream: &TcpStream, judge: Judge) {
+        let _talk = self.talks.begin(stream);
+        if self.talks.reaches(Point::Connected) {
+            return;
+        }
         let mut reader = BufReader::new(stream);
-        while let Some(request) = read(&mut reader) {
+        loop {
+            // a trap may be set while nothing is said
+            let _ = reader.fill_buf();
+            if let Some(count) = self.talks.partly() {
+                let read = reader.read_exact(&mut vec![0; count]);
+                if read.is_err() || self.talks.reaches(Point::Partly(count)) {
+                    return;
+                }
+            }
+            let Some(request) = read(&mut reader) else {
+                return;
+            };
             let answer = {
                 let mut state = self.shared.0.lock().unwrap();
                 let ordered = state.next.pop_front().or_else(|| state.always.clone());
@@ -175,9 +204,10 @@ impl Sink {
                 self.shared.1.notify_all();
                 answer
             };
-            if !give(answer, &mut reader) {
+            if self.talks.reaches(Point::Taken) || !give(answer, &mut reader) {
                 return;
             }
+            self.talks.reaches(Point::Answered);
         }
     }
 }

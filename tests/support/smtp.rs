@@ -14,6 +14,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::talks::{Point, Talks};
+
 /// How the server behaves; may be changed while it runs.
 #[derive(Clone, Debug, Default)]
 pub struct Manners {
@@ -94,6 +96,8 @@ struct State {
 #[derive(Clone)]
 pub struct Smtp {
     address: SocketAddr,
+    /// The conversations that are going on.
+    pub talks: Talks,
     manners: Arc<Mutex<Manners>>,
     shared: Arc<(Mutex<State>, Condvar)>,
     tls: Arc<rustls::ServerConfig>,
@@ -107,6 +111,7 @@ impl Smtp {
         let (tls, authority) = super::tls::server(&["localhost", "127.0.0.1"]);
         let smtp = Self {
             address: listener.local_addr().unwrap(),
+            talks: Talks::default(),
             manners: Arc::new(Mutex::new(manners)),
             shared: Arc::default(),
             tls,
@@ -120,6 +125,11 @@ impl Smtp {
             }
         });
         smtp
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Its port on 127.0.0.1.
@@ -164,6 +174,10 @@ impl Smtp {
     }
 
     fn serve(&self, stream: TcpStream) {
+        let _talk = self.talks.begin(&stream);
+        if self.talks.reaches(Point::Connected) {
+            return;
+        }
         let manners = self.manners.lock().unwrap().clone();
         if manners.no_greeting {
             let mut stream = stream;
@@ -179,6 +193,7 @@ impl Smtp {
             server: self,
             manners,
             wire: BufReader::new(wire),
+            lines: 0,
             envelope: None,
             auth: None,
         };
@@ -230,6 +245,8 @@ struct Session<'a> {
     server: &'a Smtp,
     manners: Manners,
     wire: BufReader<Wire>,
+    /// Lines that were read.
+    lines: usize,
     envelope: Option<(String, Vec<String>)>,
     auth: Option<String>,
 }
@@ -238,10 +255,9 @@ impl Session<'_> {
     fn run(mut self) -> std::io::Result<()> {
         self.reply("GREETING", "", "220 test ESMTP")?;
         loop {
-            let mut line = String::new();
-            if self.wire.read_line(&mut line)? == 0 {
+            let Some(line) = self.line()? else {
                 return Ok(());
-            }
+            };
             let line = line.trim_end().to_owned();
             self.server
                 .shared
@@ -279,6 +295,28 @@ impl Session<'_> {
                 "QUIT" => return self.reply("QUIT", "", "221 bye"),
                 _ => self.reply(&verb, "", "502 what?")?,
             }
+        }
+    }
+
+    /// The next line; `None` at the end.
+    fn line(&mut self) -> std::io::Result<Option<String>> {
+        let mut line = String::new();
+        if self.wire.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        self.lines += 1;
+        match self.server.talks.partly() {
+            Some(count) if count <= self.lines => self.pause(Point::Partly(count))?,
+            _ => {}
+        }
+        Ok(Some(line))
+    }
+
+    /// Goes on unless a trap springs here.
+    fn pause(&self, point: Point) -> std::io::Result<()> {
+        match self.server.talks.reaches(point) {
+            true => Err(std::io::ErrorKind::ConnectionAborted.into()),
+            false => Ok(()),
         }
     }
 
@@ -345,10 +383,9 @@ impl Session<'_> {
         self.reply("DATA", "", "354 go on")?;
         let mut data = String::new();
         loop {
-            let mut line = String::new();
-            if self.wire.read_line(&mut line)? == 0 {
+            let Some(line) = self.line()? else {
                 return Ok(());
-            }
+            };
             if line == ".\r\n" {
                 break;
             }
@@ -376,8 +413,11 @@ impl Session<'_> {
             if self.manners.dies_after_taking {
                 return Err(std::io::ErrorKind::ConnectionAborted.into());
             }
+            self.pause(Point::Taken)?;
         }
-        self.reply(".", "", "250 taken")
+        self.reply(".", "", "250 taken")?;
+        self.server.talks.reaches(Point::Answered);
+        Ok(())
     }
 
     fn ordered(&self, verb: &str, argument: &str) -> Option<String> {

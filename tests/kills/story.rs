@@ -1,0 +1,150 @@
+//! What happens to an agent: series change, it is killed, paused or loses its
+//! disk's last writes, is started again; and how it ends.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::bench::{Bench, PLACES, Place};
+use super::checker;
+use super::dice::Dice;
+use super::evidence::Level;
+use crate::support::agent::Agent;
+
+/// How long the right moment is waited for; then any moment will do.
+const PATIENCE: Duration = Duration::from_millis(2500);
+
+/// What a story came to.
+#[derive(Default)]
+pub struct Summary {
+    pub places: BTreeMap<Place, usize>,
+    pub messages: usize,
+    pub repeats: usize,
+    pub incidents: usize,
+}
+
+impl Summary {
+    pub fn add(&mut self, other: &Self) {
+        for (place, count) in &other.places {
+            *self.places.entry(*place).or_default() += count;
+        }
+        self.messages += other.messages;
+        self.repeats += other.repeats;
+        self.incidents += other.incidents;
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?}, {} incidents, {} messages, {} of them repeats that the rule allows",
+            self.places, self.incidents, self.messages, self.repeats
+        )
+    }
+}
+
+/// The lives of one agent.
+pub struct Story {
+    pub bench: Bench,
+    pub dice: Dice,
+    name: String,
+    lives: usize,
+    places: BTreeMap<Place, usize>,
+}
+
+impl Story {
+    pub fn new(name: &str, seed: u64) -> Self {
+        Self {
+            bench: Bench::new(),
+            dice: Dice::new(seed),
+            name: format!("{name}-{}-{seed}", std::process::id()),
+            lives: 0,
+            places: BTreeMap::new(),
+        }
+    }
+
+    fn life(&self) -> String {
+        format!("{}-{}", self.name, self.lives)
+    }
+
+    /// Starts the agent, with these variables in its environment.
+    pub fn start(&mut self, environment: &[(&str, String)]) -> Agent {
+        self.lives += 1;
+        let mut setup = self.bench.setup.clone().env("LIFE", self.life());
+        for (name, value) in environment {
+            setup = setup.env(name, value);
+        }
+        setup.start()
+    }
+
+    /// Has something happen, and kills the agent at some point of what follows.
+    pub fn kill(&mut self, agent: &mut Agent) {
+        self.bench.change(&mut self.dice);
+        let place = self.catch(agent, Signal::KILL);
+        assert!(
+            !agent.has_ended() || agent.wait_exit().code().is_none(),
+            "the agent ended by itself"
+        );
+        agent.kill();
+        self.bench.finish(&self.life());
+        // what it had said by its end was taken until now
+        self.bench.trouble();
+        *self.places.entry(place).or_default() += 1;
+        if self.dice.flip() {
+            // nobody looks meanwhile
+            self.bench.change(&mut self.dice);
+        }
+    }
+
+    /// Sends `signal` at a place that chance chooses; where it was in the end.
+    pub fn catch(&mut self, agent: &Agent, signal: Signal) -> Place {
+        let place = *self.dice.one_of(PLACES);
+        let moment = Duration::from_millis(u64::try_from(self.dice.below(1300)).unwrap());
+        let sprung = self.bench.trap(place, agent.pid(), signal, &mut self.dice);
+        let patience = match place {
+            Place::Anywhere => moment,
+            _ => PATIENCE,
+        };
+        let caught = sprung.recv_timeout(patience).is_ok();
+        self.bench.disarm();
+        if caught || sprung.try_recv().is_ok() {
+            return place;
+        }
+        agent.signal(signal);
+        self.bench.trouble();
+        Place::Anywhere
+    }
+
+    /// Trouble ends: everything is told, nothing twice, and nothing is left to tell.
+    pub fn end(mut self, mut agent: Agent) -> Summary {
+        self.bench.set_all(Level::Critical);
+        self.bench
+            .wait_until_all_believe(&mut agent, Level::Critical);
+        self.bench.set_all(Level::Ok);
+        self.bench.wait_until_all_believe(&mut agent, Level::Ok);
+        self.bench.evaluations(&mut agent, 2);
+        assert_eq!(agent.stop().code(), Some(0));
+        let told = self.bench.evidence().heard.len();
+        let mut agent = self.start(&[]);
+        self.bench.evaluations(&mut agent, 2);
+        assert_eq!(agent.stop().code(), Some(0));
+        let evidence = self.bench.evidence();
+        assert_eq!(evidence.heard.len(), told, "something was still owed");
+        let faults = checker::faults(&evidence);
+        assert!(
+            faults.is_empty(),
+            "{} faults:\n{}",
+            faults.len(),
+            faults.join("\n")
+        );
+        Summary {
+            places: self.places,
+            messages: evidence.heard.len(),
+            repeats: checker::repeats(&evidence),
+            incidents: evidence.incidents().len(),
+        }
+    }
+}
