@@ -20,6 +20,8 @@ mod kills {
     pub mod checker;
     mod checker_tests;
     pub mod dice;
+    pub mod disk;
+    mod disk_tests;
     pub mod evidence;
     pub mod story;
 }
@@ -66,10 +68,36 @@ fn tell(name: &str, count: u64, part: impl Fn(&str, u64, u64) -> Summary + Sync)
 fn an_agent_that_is_killed_at_any_point_loses_and_doubles_nothing() {
     tell("kills", number("KILLS", 60), |name, seed, count| {
         let mut story = Story::new(name, seed);
-        let mut agent = story.start(&[]);
+        let mut agent = story.start();
         for _ in 0..count {
             story.kill(&mut agent);
-            agent = story.start(&[]);
+            agent = story.start();
+        }
+        story.end(agent)
+    });
+}
+
+#[test]
+fn an_agent_that_is_paused_at_any_point_loses_and_doubles_nothing() {
+    tell("pauses", number("PAUSES", 15), |name, seed, count| {
+        let mut story = Story::new(name, seed);
+        let agent = story.start();
+        for _ in 0..count {
+            story.pause(&agent);
+        }
+        story.end(agent)
+    });
+}
+
+#[test]
+fn an_agent_whose_machine_loses_power_loses_and_doubles_nothing() {
+    let count = number("POWER_LOSSES", 20);
+    tell("power losses", count, |name, seed, count| {
+        let mut story = Story::with_disk(name, seed);
+        let mut agent = story.start();
+        for _ in 0..count {
+            story.kill(&mut agent);
+            agent = story.start();
         }
         story.end(agent)
     });

@@ -2,7 +2,7 @@
 //! what they are, how they are read as evidence, and how all of it is awaited.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
@@ -46,13 +46,13 @@ const SCRIPT: &str = r#"#!/bin/sh
 json=$(cat)
 case $json in *'}') ;; *) exit 1 ;; esac
 hold() {
-    mv "$1" "$1.here" 2>/dev/null || return 0
+    mv "$1" "$1.here" 2>/dev/null || return 1
     while [ -e "$1.here" ]; do sleep 0.01; done
-    exit 1
 }
-hold before
+hold before && exit 1
 echo "$(date +%s%N) $json" >> heard
 hold after
+exit 0
 "#;
 
 /// Where an agent is caught.
@@ -141,6 +141,11 @@ impl Bench {
             bench.set(series, Level::Ok);
         }
         bench
+    }
+
+    /// The folder that the store is in.
+    pub fn store(&self) -> PathBuf {
+        self.setup.folder().join("store")
     }
 
     pub fn set(&mut self, series: &'static str, level: Level) {
@@ -249,6 +254,18 @@ impl Bench {
         }
         if let Some(holder) = self.holder.lock().unwrap().take() {
             holder.join().unwrap();
+        }
+    }
+
+    /// Every connection of every receiver ends.
+    pub fn hang_up(&self) {
+        self.trouble();
+        for talks in [
+            &self.pagerduty.sink.talks,
+            &self.hook.talks,
+            &self.smtp.talks,
+        ] {
+            talks.hang_up();
         }
     }
 

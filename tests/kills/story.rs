@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use super::bench::{Bench, PLACES, Place};
 use super::checker;
 use super::dice::Dice;
+use super::disk::{self, Disk, Files, Record, Recorder};
 use super::evidence::Level;
 use crate::support::agent::Agent;
 
@@ -23,6 +24,8 @@ pub struct Summary {
     pub messages: usize,
     pub repeats: usize,
     pub incidents: usize,
+    /// Changes of the disk that were, or may have been, lost.
+    pub unsynced: usize,
 }
 
 impl Summary {
@@ -33,6 +36,7 @@ impl Summary {
         self.messages += other.messages;
         self.repeats += other.repeats;
         self.incidents += other.incidents;
+        self.unsynced += other.unsynced;
     }
 }
 
@@ -40,8 +44,8 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?}, {} incidents, {} messages, {} of them repeats that the rule allows",
-            self.places, self.incidents, self.messages, self.repeats
+            "{:?}, {} incidents, {} messages, {} of them repeats that the rule allows, {} changes not synced",
+            self.places, self.incidents, self.messages, self.repeats, self.unsynced
         )
     }
 }
@@ -53,9 +57,20 @@ pub struct Story {
     name: String,
     lives: usize,
     places: BTreeMap<Place, usize>,
+    /// What becomes of the store's folder, and what it held before this life.
+    disk: Option<(Recorder, Files)>,
+    synced: usize,
+    unsynced: usize,
 }
 
 impl Story {
+    /// On a disk that loses what was not synced whenever the agent is killed.
+    pub fn with_disk(name: &str, seed: u64) -> Self {
+        let mut story = Self::new(name, seed);
+        story.disk = Some((Recorder::new(&story.bench.store()), Files::new()));
+        story
+    }
+
     pub fn new(name: &str, seed: u64) -> Self {
         Self {
             bench: Bench::new(),
@@ -63,6 +78,9 @@ impl Story {
             name: format!("{name}-{}-{seed}", std::process::id()),
             lives: 0,
             places: BTreeMap::new(),
+            disk: None,
+            synced: 0,
+            unsynced: 0,
         }
     }
 
@@ -70,14 +88,32 @@ impl Story {
         format!("{}-{}", self.name, self.lives)
     }
 
-    /// Starts the agent, with these variables in its environment.
-    pub fn start(&mut self, environment: &[(&str, String)]) -> Agent {
+    /// Starts the agent.
+    pub fn start(&mut self) -> Agent {
         self.lives += 1;
         let mut setup = self.bench.setup.clone().env("LIFE", self.life());
-        for (name, value) in environment {
-            setup = setup.env(name, value);
+        if let Some((recorder, before)) = &mut self.disk {
+            *before = disk::read(&self.bench.store());
+            for (name, value) in recorder.environment() {
+                setup = setup.env(name, value);
+            }
         }
         setup.start()
+    }
+
+    /// Drops what was not synced in the life that has just ended, or a part of it.
+    fn lose_power(&mut self) {
+        let Some((recorder, before)) = &mut self.disk else {
+            return;
+        };
+        let mut disk = Disk::new(std::mem::take(before));
+        for record in recorder.take() {
+            self.synced += usize::from(matches!(record, Record::Synced(_)));
+            disk.follow(&record);
+        }
+        self.unsynced += disk.unsure();
+        let after = disk.after_power_loss(&mut self.dice);
+        disk::write(&self.bench.store(), &after);
     }
 
     /// Has something happen, and kills the agent at some point of what follows.
@@ -92,11 +128,43 @@ impl Story {
         self.bench.finish(&self.life());
         // what it had said by its end was taken until now
         self.bench.trouble();
+        self.lose_power();
         *self.places.entry(place).or_default() += 1;
         if self.dice.flip() {
             // nobody looks meanwhile
             self.bench.change(&mut self.dice);
         }
+    }
+
+    /// Has something happen, and stops the agent for a while at some point of
+    /// what follows; meanwhile more happens, and whoever talks to it may give up.
+    pub fn pause(&mut self, agent: &Agent) {
+        self.bench.change(&mut self.dice);
+        let place = self.catch(agent, Signal::STOP);
+        let (receivers, graphite) = (self.dice.flip(), self.dice.flip());
+        if receivers {
+            self.bench.hang_up();
+        }
+        if graphite {
+            self.bench.graphite.down();
+        }
+        for _ in 0..self.dice.below(4) {
+            self.pass(1000);
+            self.bench.change(&mut self.dice);
+        }
+        if graphite {
+            self.bench.graphite.up();
+        }
+        self.bench.trouble();
+        agent.signal(Signal::CONT);
+        *self.places.entry(place).or_default() += 1;
+        self.pass(2000);
+    }
+
+    /// Lets up to this many milliseconds pass.
+    fn pass(&mut self, most: usize) {
+        let time = u64::try_from(self.dice.below(most)).unwrap();
+        std::thread::sleep(Duration::from_millis(time));
     }
 
     /// Sends `signal` at a place that chance chooses; where it was in the end.
@@ -128,7 +196,7 @@ impl Story {
         self.bench.evaluations(&mut agent, 2);
         assert_eq!(agent.stop().code(), Some(0));
         let told = self.bench.evidence().heard.len();
-        let mut agent = self.start(&[]);
+        let mut agent = self.start();
         self.bench.evaluations(&mut agent, 2);
         assert_eq!(agent.stop().code(), Some(0));
         let evidence = self.bench.evidence();
@@ -140,8 +208,10 @@ impl Story {
             faults.len(),
             faults.join("\n")
         );
+        assert_eq!(self.disk.is_some(), self.synced > 0, "syncs are recorded");
         Summary {
             places: self.places,
+            unsynced: self.unsynced,
             messages: evidence.heard.len(),
             repeats: checker::repeats(&evidence),
             incidents: evidence.incidents().len(),

@@ -78,6 +78,13 @@ impl Talks {
         }
     }
 
+    /// Closes every connection.
+    pub fn hang_up(&self) {
+        for (_, stream) in &self.0.open.lock().unwrap().1 {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
     /// Waits until everything that others, who are gone, have said at `address` is heard.
     pub fn finish(&self, address: SocketAddr) {
         // connections are taken in their order: when this one is over, those
