@@ -24,11 +24,16 @@ mod kills {
     mod disk_tests;
     pub mod evidence;
     pub mod story;
+    pub mod writes;
 }
 
+use std::process::Command;
 use std::time::Instant;
 
+use kills::dice::Dice;
+use kills::disk::Recorder;
 use kills::story::{Story, Summary};
+use kills::writes::{self, Loss};
 
 /// Agents that suffer side by side.
 const LANES: u64 = 3;
@@ -101,4 +106,46 @@ fn an_agent_whose_machine_loses_power_loses_and_doubles_nothing() {
         }
         story.end(agent)
     });
+}
+
+/// Names a folder to the process that writes the store.
+const WRITES: &str = "KILLS_STORE";
+
+#[test]
+fn power_that_goes_at_any_write_of_the_store_loses_nothing_that_was_owed() {
+    if let Some(folder) = std::env::var_os(WRITES) {
+        // this very test, as the process that is recorded
+        return writes::write(folder.as_ref());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = Recorder::new(folder.path());
+    let name = "power_that_goes_at_any_write_of_the_store_loses_nothing_that_was_owed";
+    let written = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name])
+        .env(WRITES, folder.path())
+        .envs(recorder.environment())
+        .output()
+        .unwrap();
+    assert!(written.status.success(), "{written:?}");
+    let loss = Loss::new(recorder.take());
+    assert!(loss.checkpoints() > 3, "{} checkpoints", loss.checkpoints());
+    println!(
+        "{} points, {} checkpoints",
+        loss.points(),
+        loss.checkpoints()
+    );
+    let (seed, count) = (number("KILLS_SEED", 1), number("POWER_LOSSES", 20));
+    let mut dice = Dice::new(seed);
+    // the first ones are about a file that is just being made
+    let mut points: Vec<usize> = (0..100).collect();
+    points.extend((0..10 * count).map(|_| dice.below(loss.points())));
+    points.sort_unstable();
+    let faults = loss.faults(&points, &mut dice);
+    assert!(
+        faults.is_empty(),
+        "KILLS_SEED={seed}, {} of {} points:\n{}",
+        faults.len(),
+        points.len(),
+        faults.join("\n")
+    );
 }
