@@ -22,6 +22,7 @@ mod kills {
     pub mod dice;
     pub mod disk;
     mod disk_tests;
+    mod ears;
     pub mod evidence;
     pub mod story;
     pub mod writes;

@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use chrono::DateTime;
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
 
 use super::dice::Dice;
-use super::evidence::{Evidence, Heard, Kind, Level, Reading, Said};
+use super::ears;
+use super::evidence::{Evidence, Kind, Level, Reading, Said};
 use crate::support::agent::{Agent, Setup};
 use crate::support::graphite::Graphite;
 use crate::support::pagerduty::PagerDuty;
@@ -259,7 +258,6 @@ impl Bench {
 
     /// Every connection of every receiver ends.
     pub fn hang_up(&self) {
-        self.trouble();
         for talks in [
             &self.pagerduty.sink.talks,
             &self.hook.talks,
@@ -267,6 +265,7 @@ impl Bench {
         ] {
             talks.hang_up();
         }
+        self.trouble();
     }
 
     /// Waits until everything that the agent of `life`, which is gone, has said
@@ -289,21 +288,29 @@ impl Bench {
         troubles.sort();
         let mut heard = Vec::new();
         for request in self.hook.requests() {
-            heard.push(self.document("hook", self.since(request.at), &request.json()));
+            heard.push(ears::document(
+                "hook",
+                self.since(request.at),
+                &request.json(),
+            ));
         }
         for request in self.pagerduty.sink.requests() {
             assert_eq!(request.answered, Some(202), "{request:?}");
-            heard.push(self.event(self.since(request.at), &request.json()));
+            heard.push(ears::event(self.since(request.at), &request.json()));
         }
         for mail in self.smtp.mails() {
-            heard.push(self.mail(self.since(mail.at), &mail));
+            heard.push(ears::mail(self.since(mail.at), &mail));
         }
         let text = std::fs::read_to_string(self.setup.folder().join("heard"));
         for line in text.unwrap_or_default().lines() {
             let (at, json) = line.split_once(' ').unwrap();
             let at = SystemTime::UNIX_EPOCH + Duration::from_nanos(at.parse().unwrap());
             let at = at.duration_since(self.begin.1).unwrap_or_default();
-            heard.push(self.document("script", at, &serde_json::from_str(json).unwrap()));
+            heard.push(ears::document(
+                "script",
+                at,
+                &serde_json::from_str(json).unwrap(),
+            ));
         }
         Evidence {
             receivers: RECEIVERS.iter().copied().collect(),
@@ -341,76 +348,6 @@ impl Bench {
 
     fn since(&self, at: Instant) -> Duration {
         at.saturating_duration_since(self.begin.0)
-    }
-
-    fn document(&self, receiver: &'static str, at: Duration, json: &Value) -> Heard {
-        let word = |name: &str| json[name].as_str().unwrap();
-        let level = Level::parse(word("level"));
-        let incident = word("incident").to_owned();
-        let number = json["number"].as_i64().unwrap();
-        Heard {
-            at,
-            receiver,
-            series: word("series").to_owned(),
-            said: match word("event") {
-                "resolved" => Said::Over,
-                "both" => Said::Both,
-                "left" => Said::Left(level),
-                _ => Said::Open(level),
-            },
-            identity: format!("{incident}.{number}"),
-            incident: Some(incident),
-            event: Some(number),
-            started: seconds(&json["started"]),
-            changed: seconds(&json["changed"]),
-            ended: seconds(&json["ended"]),
-        }
-    }
-
-    fn event(&self, at: Duration, json: &Value) -> Heard {
-        let key = json["dedup_key"].as_str().unwrap();
-        let details = &json["payload"]["custom_details"];
-        let changed = seconds(&json["payload"]["timestamp"]);
-        Heard {
-            at,
-            receiver: "oncall",
-            series: key.split('/').nth(2).unwrap().to_owned(),
-            incident: details["incident"].as_str().map(str::to_owned),
-            event: changed,
-            said: match json["event_action"].as_str() {
-                Some("trigger") => Said::Open(Level::parse(details["level"].as_str().unwrap())),
-                _ => Said::Over,
-            },
-            identity: key.to_owned(),
-            started: seconds(&details["since"]),
-            changed,
-            ended: None,
-        }
-    }
-
-    fn mail(&self, at: Duration, mail: &crate::support::smtp::Mail) -> Heard {
-        // `[CRITICAL] Load web-1 is ...`, `<INCIDENT.NUMBER@it>`
-        let subject = mail.header("Subject").unwrap();
-        let (level, rest) = subject[1..].split_once("] ").unwrap();
-        let identity = mail.header("Message-ID").unwrap();
-        let name = identity.trim_start_matches('<').split('@').next().unwrap();
-        let (incident, number) = name.split_once('.').unwrap();
-        let level = Level::parse(level);
-        Heard {
-            at,
-            receiver: "mail",
-            series: rest.split(' ').nth(1).unwrap().to_owned(),
-            incident: Some(incident.to_owned()),
-            event: Some(number.parse().unwrap()),
-            said: match level {
-                Level::Ok => Said::Over,
-                level => Said::Open(level),
-            },
-            identity,
-            started: None,
-            changed: None,
-            ended: None,
-        }
     }
 
     /// Waits until each receiver believes of each series that it is at `level`.
@@ -454,11 +391,6 @@ impl Bench {
             so_far.iter().all(enough).then_some(())
         });
     }
-}
-
-fn seconds(time: &Value) -> Option<i64> {
-    let time = DateTime::parse_from_rfc3339(time.as_str()?).unwrap();
-    Some(time.timestamp())
 }
 
 /// Whether a process is there whose environment says that it is of this life.

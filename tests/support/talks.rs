@@ -78,11 +78,26 @@ impl Talks {
         }
     }
 
-    /// Closes every connection.
+    /// Closes every connection, and waits until what had been said by then is heard.
     pub fn hang_up(&self) {
-        for (_, stream) in &self.0.open.lock().unwrap().1 {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
+        let closed: Vec<u64> = self.open_now(|stream| drop(stream.shutdown(Shutdown::Both)));
+        let over = || {
+            let open = self.open_now(|_| ());
+            open.iter().all(|id| !closed.contains(id)).then_some(())
+        };
+        poll(DEADLINE, over).expect("conversations whose connection is closed end");
+    }
+
+    /// The conversations that are going on, with something done to each.
+    fn open_now(&self, act: impl Fn(&TcpStream)) -> Vec<u64> {
+        let open = self.0.open.lock().unwrap();
+        open.1
+            .iter()
+            .map(|(id, stream)| {
+                act(stream);
+                *id
+            })
+            .collect()
     }
 
     /// Waits until everything that others, who are gone, have said at `address` is heard.
