@@ -161,6 +161,23 @@ async fn commit_slower_than_five_seconds_is_a_failure_that_holds_nobody_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn commit_during_which_the_process_was_stopped_is_no_failure() {
+    let mut play = Play::start();
+    let judged = play.evaluated(25.0).await;
+    let (_, written) = play.batch().await;
+    // as after SIGCONT: every timer is over, and the commit has had no chance
+    tokio::time::advance(Duration::from_secs(60)).await;
+    sleep(Duration::from_millis(100)).await;
+    written.send(Ok(())).unwrap();
+    assert_eq!(judged.await, Ok(true));
+    assert_eq!(play.health.read().store, None);
+    assert!(
+        play.store.try_recv().is_err(),
+        "there is nothing to say of it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_could_not_be_written_is_written_with_the_next_batch() {
     let mut play = Play::start();
     play.evaluated(25.0).await;
