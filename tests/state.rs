@@ -459,6 +459,31 @@ fn store_that_failed_before_a_restart_and_is_written_now_is_no_trouble() {
 }
 
 #[test]
+fn one_fetch_that_failed_while_the_process_was_stopped_is_no_outage() {
+    let mut agent = Agent::start(LOAD);
+    agent.evaluate("Load", one(1.0));
+    let group = agent.group("Load");
+    let slot = group.schedule.next_after(agent.now).unwrap();
+    agent.now = slot.plus(Duration::from_secs(3600));
+    let report = Report {
+        answers: vec![None],
+        failure: Some("the connection was closed".to_owned()),
+    };
+    agent.world.evaluated(&group, &report, slot, agent.now);
+    agent.tick();
+    assert_eq!(agent.events(), Vec::<String>::new());
+    // one that goes on is told as ever
+    let mut events = Vec::new();
+    for _ in 0..6 {
+        events.extend(agent.evaluate("Load", vec![None]));
+    }
+    assert_eq!(
+        short(&events),
+        ["opened graphite-pager/graphite.example critical"]
+    );
+}
+
+#[test]
 fn outage_that_began_before_the_clock_was_set_back_is_told_in_time() {
     let mut agent = Agent::start(LOAD);
     agent.evaluate("Load", vec![None]);

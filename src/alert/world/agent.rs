@@ -30,6 +30,9 @@ impl World {
         slot: Timestamp,
         now: Timestamp,
     ) {
+        // a process that was stopped with a fetch under way finds it failed when
+        // it goes on, however long that was: one failure is no outage
+        let slot = slot.max(now.minus(self.setup.error_for / 2));
         let Some(entry) = self.groups.get_mut(name) else {
             return;
         };
