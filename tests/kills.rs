@@ -87,9 +87,9 @@ fn an_agent_that_is_killed_at_any_point_loses_and_doubles_nothing() {
 fn an_agent_that_is_paused_at_any_point_loses_and_doubles_nothing() {
     tell("pauses", number("PAUSES", 15), |name, seed, count| {
         let mut story = Story::new(name, seed);
-        let agent = story.start();
+        let mut agent = story.start();
         for _ in 0..count {
-            story.pause(&agent);
+            story.pause(&mut agent);
         }
         story.end(agent)
     });

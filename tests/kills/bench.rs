@@ -70,9 +70,11 @@ pub enum Place {
     Taken,
     /// A message was taken, and the answer has just left.
     Answered,
+    /// Everything is told, and has been for a while.
+    Quiet,
 }
 
-/// All places.
+/// All places at which something is under way.
 pub const PLACES: &[Place] = &[
     Place::Anywhere,
     Place::Fetching,
@@ -91,6 +93,8 @@ pub struct Bench {
     pub hook: Sink,
     pub setup: Setup,
     levels: BTreeMap<&'static str, Level>,
+    /// The series that changed last.
+    recent: Vec<&'static str>,
     begin: (Instant, SystemTime),
     troubles: Arc<Mutex<Vec<Duration>>>,
     /// Waits at a program that is to be held up.
@@ -132,6 +136,7 @@ impl Bench {
             hook,
             setup,
             levels: BTreeMap::new(),
+            recent: Vec::new(),
             begin: (Instant::now(), SystemTime::now()),
             troubles: Arc::default(),
             holder: Mutex::default(),
@@ -164,16 +169,22 @@ impl Bench {
         }
     }
 
-    /// Some series change their levels.
+    /// Some series change their levels; often those that did just before, so that
+    /// what is being told is overtaken.
     pub fn change(&mut self, dice: &mut Dice) {
+        let before = std::mem::take(&mut self.recent);
         for _ in 0..=dice.below(3) {
-            let (_, series) = *dice.one_of(SERIES);
+            let series = match before.is_empty() || dice.flip() {
+                true => dice.one_of(SERIES).1,
+                false => dice.one_of(&before),
+            };
             let others = [Level::Ok, Level::Warning, Level::Critical];
             let others: Vec<_> = others
                 .into_iter()
                 .filter(|level| *level != self.levels[series])
                 .collect();
             self.set(series, *dice.one_of(&others));
+            self.recent.push(series);
         }
     }
 
@@ -206,7 +217,7 @@ impl Bench {
         let which = dice.below(4);
         let talks: Option<&Talks> = receivers.get(which).copied();
         match (place, talks) {
-            (Place::Anywhere, _) => {}
+            (Place::Anywhere | Place::Quiet, _) => {}
             (Place::Fetching, _) => self.graphite.talks.trap(Point::Taken, act),
             (Place::Fetched, _) => self.graphite.talks.trap(Point::Answered, act),
             (Place::Committed, Some(talks)) => talks.trap(Point::Connected, act),
@@ -350,35 +361,20 @@ impl Bench {
         at.saturating_duration_since(self.begin.0)
     }
 
-    /// Waits until each receiver believes of each series that it is at `level`.
-    pub fn wait_until_all_believe(&self, agent: &mut Agent, level: Level) {
-        agent.wait(&format!("{level:?} told of every series"), |_| {
-            let heard = self.evidence().heard;
-            // by incident: the news of one that is long over may come late
-            let mut last = BTreeMap::new();
-            for one in heard.iter().filter(|one| one.receiver != "oncall") {
-                last.insert((one.receiver, &one.series, &one.incident), one.said);
-            }
-            let believes = |receiver: &str, series: &str| {
-                let levels = last
-                    .iter()
-                    .filter(|((by, of, _), _)| *by == receiver && *of == series)
-                    .map(|(_, said)| match said {
-                        Said::Open(level) => *level,
-                        Said::Left(_) | Said::Over | Said::Both => Level::Ok,
-                    });
-                levels.max().unwrap_or(Level::Ok)
+    /// Waits until what each receiver believes of each series is so.
+    pub fn wait_until_all_know(&self, agent: &mut Agent) {
+        agent.wait("the truth told to everybody", |_| {
+            let evidence = self.evidence();
+            let know = |(receiver, kind): (&&'static str, &Kind)| {
+                self.levels.iter().all(|(series, level)| {
+                    let level = match (kind, level) {
+                        (Kind::CriticalMessages, Level::Warning) => Level::Ok,
+                        (_, level) => *level,
+                    };
+                    believes(&evidence, receiver, *kind, series) == [level]
+                })
             };
-            let open = self.pagerduty.open();
-            let believe = SERIES.iter().all(|(_, series)| {
-                let listed = open.keys().any(|key| key.split('/').nth(2) == Some(series));
-                let messages = RECEIVERS.iter().filter(|(name, _)| *name != "oncall");
-                listed == (level != Level::Ok)
-                    && messages
-                        .into_iter()
-                        .all(|(name, _)| believes(name, series) == level)
-            });
-            believe.then_some(())
+            evidence.receivers.iter().all(know).then_some(())
         });
     }
 
@@ -391,6 +387,34 @@ impl Bench {
             so_far.iter().all(enough).then_some(())
         });
     }
+}
+
+/// The level at which a receiver believes a series to be; at one that keeps
+/// incidents by key those of all keys that are open.
+fn believes(evidence: &Evidence, receiver: &str, kind: Kind, series: &str) -> Vec<Level> {
+    // by incident: the news of one that is long over may come late
+    let mut last = BTreeMap::new();
+    for one in evidence
+        .heard_by(receiver)
+        .filter(|one| one.series == series)
+    {
+        let of = match kind {
+            Kind::Keys => Some(&one.identity),
+            _ => one.incident.as_ref(),
+        };
+        last.insert(of, one.said);
+    }
+    let mut open: Vec<Level> = last
+        .into_values()
+        .filter_map(|said| match said {
+            Said::Open(level) => Some(level),
+            Said::Left(_) | Said::Over | Said::Both => None,
+        })
+        .collect();
+    if open.is_empty() {
+        open.push(Level::Ok);
+    }
+    open
 }
 
 /// Whether a process is there whose environment says that it is of this life.

@@ -17,6 +17,9 @@ use crate::support::agent::Agent;
 /// How long the right moment is waited for; then any moment will do.
 const PATIENCE: Duration = Duration::from_millis(2500);
 
+/// How often nothing is done before everybody knows the truth.
+const QUIET: usize = 3;
+
 /// What a story came to.
 #[derive(Default)]
 pub struct Summary {
@@ -118,8 +121,19 @@ impl Story {
 
     /// Has something happen, and kills the agent at some point of what follows.
     pub fn kill(&mut self, agent: &mut Agent) {
+        if self.lives % QUIET == 1 {
+            // one that finds everything as it left it has nothing to say
+            self.bench.evaluations(agent, 1);
+        }
         self.bench.change(&mut self.dice);
-        let place = self.catch(agent, Signal::KILL);
+        let place = if self.lives.is_multiple_of(QUIET) {
+            self.bench.wait_until_all_know(agent);
+            self.bench.evaluations(agent, 3);
+            self.bench.trouble();
+            Place::Quiet
+        } else {
+            self.catch(agent, Signal::KILL)
+        };
         assert!(
             !agent.has_ended() || agent.wait_exit().code().is_none(),
             "the agent ended by itself"
@@ -130,7 +144,8 @@ impl Story {
         self.bench.trouble();
         self.lose_power();
         *self.places.entry(place).or_default() += 1;
-        if self.dice.flip() {
+        // what is known to all must not be told again, so nothing new is told then
+        if place != Place::Quiet && self.dice.flip() {
             // nobody looks meanwhile
             self.bench.change(&mut self.dice);
         }
@@ -138,7 +153,7 @@ impl Story {
 
     /// Has something happen, and stops the agent for a while at some point of
     /// what follows; meanwhile more happens, and whoever talks to it may give up.
-    pub fn pause(&mut self, agent: &Agent) {
+    pub fn pause(&mut self, agent: &mut Agent) {
         self.bench.change(&mut self.dice);
         let place = self.catch(agent, Signal::STOP);
         let (receivers, graphite) = (self.dice.flip(), self.dice.flip());
@@ -158,7 +173,11 @@ impl Story {
         self.bench.trouble();
         agent.signal(Signal::CONT);
         *self.places.entry(place).or_default() += 1;
-        self.pass(2000);
+        if self.places.values().sum::<usize>().is_multiple_of(QUIET) {
+            self.bench.wait_until_all_know(agent);
+        } else {
+            self.pass(2000);
+        }
     }
 
     /// Lets up to this many milliseconds pass.
@@ -189,10 +208,9 @@ impl Story {
     /// Trouble ends: everything is told, nothing twice, and nothing is left to tell.
     pub fn end(mut self, mut agent: Agent) -> Summary {
         self.bench.set_all(Level::Critical);
-        self.bench
-            .wait_until_all_believe(&mut agent, Level::Critical);
+        self.bench.wait_until_all_know(&mut agent);
         self.bench.set_all(Level::Ok);
-        self.bench.wait_until_all_believe(&mut agent, Level::Ok);
+        self.bench.wait_until_all_know(&mut agent);
         self.bench.evaluations(&mut agent, 2);
         assert_eq!(agent.stop().code(), Some(0));
         let told = self.bench.evidence().heard.len();
