@@ -139,7 +139,8 @@ fn power_that_goes_at_any_write_of_the_store_loses_nothing_that_was_owed() {
     let mut dice = Dice::new(seed);
     // the first ones are about a file that is just being made
     let mut points: Vec<usize> = (0..100).collect();
-    points.extend((0..10 * count).map(|_| dice.below(loss.points())));
+    points.extend(loss.promises());
+    points.extend((0..5 * count).map(|_| dice.below(loss.points())));
     points.sort_unstable();
     let faults = loss.faults(&points, &mut dice);
     assert!(

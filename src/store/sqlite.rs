@@ -80,7 +80,7 @@ impl Sqlite {
     }
 
     /// Writes `batch` in one transaction. If it is owed to somebody, it is on
-    /// disk when this returns. A file that is gone is made anew by a batch that
+    /// disk when this returns, and everything before it. A file that is gone is made anew by a batch that
     /// is everything.
     ///
     /// # Errors
@@ -105,6 +105,9 @@ impl Sqlite {
             true => "PRAGMA synchronous = FULL",
             false => "PRAGMA synchronous = NORMAL",
         };
+        // commits that did not wait, of a process before this one too, may not be
+        // on disk yet
+        let behind = batch.owed && self.full != Some(true);
         if self.full != Some(batch.owed) {
             sqlx::raw_sql(sql).execute(&mut self.connection).await?;
             self.full = Some(batch.owed);
@@ -113,11 +116,18 @@ impl Sqlite {
             .execute(&mut self.connection)
             .await?;
         let mut written = write(&mut self.connection, batch).await;
+        if written.is_ok() && behind {
+            // SQLite does not wait for the disk where a transaction changed
+            // nothing (what is to be deleted is gone already): this changes something
+            let changed = sqlx::raw_sql("PRAGMA user_version = 0").execute(&mut self.connection);
+            written = changed.await.map(drop);
+        }
         if written.is_ok() {
             let committed = sqlx::raw_sql("COMMIT").execute(&mut self.connection);
             written = committed.await.map(drop);
         }
         if written.is_err() {
+            self.full = None;
             // an error says that there is nothing to roll back any more
             let _ = sqlx::raw_sql("ROLLBACK")
                 .execute(&mut self.connection)
