@@ -114,6 +114,14 @@ impl Decoder {
         }
     }
 
+    /// Bytes of memory that it takes.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Raw(raw) => raw.held(),
+            Self::Json(json) => json.held(),
+        }
+    }
+
     /// How many series were handed on.
     pub(super) fn series(&self) -> usize {
         match self {

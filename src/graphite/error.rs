@@ -139,6 +139,15 @@ pub enum FetchError {
         /// Bytes allowed.
         limit: u64,
     },
+    /// More series than there is room for.
+    TooMany {
+        /// Where Graphite is asked.
+        url: String,
+        /// Series that came.
+        series: usize,
+        /// Bytes of memory that an answer may take.
+        limit: usize,
+    },
     /// The connection or the answer ended too early.
     CutOff {
         /// Where Graphite is asked.
@@ -169,7 +178,10 @@ impl FetchError {
     pub(super) fn is_outage(&self) -> bool {
         match self {
             Self::Status { status, .. } => matches!(status, 401 | 403 | 407 | 429 | 502..=504),
-            Self::TooLarge { .. } | Self::Undecodable { .. } | Self::Reported { .. } => false,
+            Self::TooLarge { .. }
+            | Self::TooMany { .. }
+            | Self::Undecodable { .. }
+            | Self::Reported { .. } => false,
             _ => true,
         }
     }
@@ -249,6 +261,11 @@ impl FetchError {
             Self::TooLarge { url, limit } => write!(
                 f,
                 "the answer of `{url}` is larger than {limit} bytes; narrow the target or its window, or raise `graphite.max_response`"
+            ),
+            Self::TooMany { url, series, limit } => write!(
+                f,
+                "the answer of `{url}` holds too many series: {series} take more than {} MiB of memory; narrow the target, or raise `graphite.max_response`",
+                limit >> 20
             ),
             Self::CutOff { url, why } => write!(
                 f,
@@ -372,6 +389,11 @@ mod tests {
             },
             FetchError::TooLarge {
                 url: url(),
+                limit: 1,
+            },
+            FetchError::TooMany {
+                url: url(),
+                series: 1,
                 limit: 1,
             },
             FetchError::CutOff {

@@ -88,6 +88,11 @@ impl Json {
         self.series
     }
 
+    pub(super) fn held(&self) -> usize {
+        let points = self.points.capacity().saturating_mul(size_of::<Point>());
+        self.partial.capacity().saturating_add(points)
+    }
+
     /// Takes one byte between elements; `None` where only blanks are left.
     fn between<'a>(&mut self, bytes: &'a [u8]) -> Result<Option<&'a [u8]>, DecodeError> {
         let bytes = bytes.trim_ascii_start();

@@ -21,6 +21,7 @@ pub mod links;
 mod raw;
 mod redirect;
 mod request;
+mod room;
 pub mod series;
 pub mod settings;
 mod unescape;

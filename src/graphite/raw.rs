@@ -62,6 +62,10 @@ impl Raw {
         self.series
     }
 
+    pub(super) fn held(&self) -> usize {
+        self.partial.capacity()
+    }
+
     fn line(&mut self, line: &[u8], sink: &mut Sink<'_>) -> Result<(), DecodeError> {
         self.lines += 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);

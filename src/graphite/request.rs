@@ -20,6 +20,8 @@ use super::json::Json;
 use super::links::render_url;
 use super::raw::Raw;
 use super::redirect::{follow, location};
+use super::room::{Full, PER_SERIES, Room};
+use super::series::Series;
 use super::settings::Settings;
 use super::{cause, element, unescape, words};
 use crate::secret::Secret;
@@ -63,6 +65,7 @@ pub(super) struct Endpoint {
     shown: String,
     credentials: Option<(String, Option<Secret>)>,
     max_response: u64,
+    room: Room,
     not_found_is_empty: bool,
 }
 
@@ -94,6 +97,7 @@ impl Endpoint {
             render,
             credentials,
             max_response: settings.max_response,
+            room: Room::new(settings.max_response),
             not_found_is_empty: settings.not_found_is_empty,
         })
     }
@@ -186,7 +190,9 @@ impl Endpoint {
             return Err(self.too_large());
         }
         let mut decoder = wire.decoder();
+        let mut place = self.room.place();
         let mut bytes = 0_u64;
+        let mut handed_on = 0_usize;
         while let Some(chunk) = response
             .chunk()
             .await
@@ -196,9 +202,17 @@ impl Endpoint {
             if bytes > self.max_response {
                 return Err(self.too_large());
             }
+            let mut counted = |series: Series<'_>| {
+                handed_on = handed_on.saturating_add(series.legend.len() + PER_SERIES);
+                sink(series);
+            };
             decoder
-                .push(&chunk, sink)
+                .push(&chunk, &mut counted)
                 .map_err(|error| self.undecodable(error, wire))?;
+            place
+                .takes(handed_on.saturating_add(decoder.held()))
+                .await
+                .map_err(|full| self.too_many(decoder.series(), &full))?;
         }
         decoder
             .finish()
@@ -257,6 +271,14 @@ impl Endpoint {
         FetchError::TooLarge {
             url: self.shown.clone(),
             limit: self.max_response,
+        }
+    }
+
+    fn too_many(&self, series: usize, full: &Full) -> FetchError {
+        FetchError::TooMany {
+            url: self.shown.clone(),
+            series,
+            limit: full.limit,
         }
     }
 
