@@ -86,7 +86,7 @@ pub enum FetchError {
         /// The time it had.
         after: Duration,
     },
-    /// Any status but 2xx.
+    /// Any status but 2xx, and those of 2xx that bring no whole answer.
     Status {
         /// Where Graphite is asked.
         url: String,
@@ -302,6 +302,10 @@ fn tls_advice(why: &str) -> &'static str {
 
 fn status_advice(status: u16) -> &'static str {
     match status {
+        204 => {
+            "look into any proxy before Graphite, or set `graphite.not_found: empty` where a server says so that nothing matched"
+        }
+        205 | 206 => "look into any proxy or cache before Graphite: that is no whole answer",
         400 | 422 => "check the target and its times",
         401 | 403 | 407 => "check `graphite.username`, `graphite.password` and `graphite.headers`",
         404 => {

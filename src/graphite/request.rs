@@ -174,10 +174,11 @@ impl Endpoint {
         wire: Wire,
         sink: &mut Sink<'_>,
     ) -> Result<(usize, u64), FetchError> {
-        if response.status() == StatusCode::NOT_FOUND && self.not_found_is_empty {
+        let nothing = [StatusCode::NOT_FOUND, StatusCode::NO_CONTENT].contains(&response.status());
+        if nothing && self.not_found_is_empty {
             return Ok((0, 0));
         }
-        if !response.status().is_success() {
+        if !response.status().is_success() || is_without_whole_body(response.status()) {
             return Err(self.status(response).await);
         }
         if let Some(content) = unexpected(&response, wire) {
@@ -344,6 +345,12 @@ async fn beginning(mut response: Response) -> Vec<u8> {
     // What has come when patience ends is enough.
     let _ = tokio::time::timeout(FAILURE_PATIENCE, reading).await;
     body
+}
+
+/// Good statuses of answers that are none, or not whole: 204, 205, 206 (RFC
+/// 9110). Read as one, they would say that every series is gone.
+fn is_without_whole_body(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 204..=206)
 }
 
 /// The content type of an answer, in lower case, without its parameters.

@@ -117,7 +117,6 @@ async fn the_bytes_of_an_answer_are_counted() {
 async fn an_answer_without_series_is_empty() {
     for reply in [
         answer("200 OK", "text/plain", ""),
-        b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(),
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec(),
     ] {
         let fake = Fake::start(move |_| Reply::Send(reply.clone())).await;
@@ -598,22 +597,32 @@ async fn a_failure_without_an_end_is_told_all_the_same() {
 
 #[tokio::test]
 async fn a_missing_address_is_a_failure_unless_it_is_said_to_be_empty() {
-    let fake = Fake::start(|_| page("404 Not Found", "nothing")).await;
-    let error = ask(&client(&fake), &QUERY).await.unwrap_err();
-    assert!(
-        error.to_string().contains("`graphite.not_found: empty`"),
-        "{error}"
-    );
-    let with = Settings {
-        not_found_is_empty: true,
-        ..settings(&fake.url())
-    };
-    assert!(
-        ask(&Client::new(&with).unwrap(), &QUERY)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    for status in ["404 Not Found", "204 No Content"] {
+        let fake = Fake::start(move |_| page(status, "")).await;
+        let error = ask(&client(&fake), &QUERY).await.unwrap_err();
+        assert!(
+            error.to_string().contains("`graphite.not_found: empty`"),
+            "{error}"
+        );
+        let with = Settings {
+            not_found_is_empty: true,
+            ..settings(&fake.url())
+        };
+        assert!(
+            ask(&Client::new(&with).unwrap(), &QUERY)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_brings_no_whole_answer_is_no_empty_answer() {
+    for status in ["204 No Content", "205 Reset Content", "206 Partial Content"] {
+        let error = fails(move || Reply::Send(answer(status, "text/plain", b""))).await;
+        assert!(matches!(error, FetchError::Status { .. }), "{error:?}");
+    }
 }
 
 #[tokio::test]
