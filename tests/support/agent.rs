@@ -66,6 +66,18 @@ impl Setup {
         self
     }
 
+    /// Run by this program: its arguments, then the agent's program and arguments.
+    #[must_use]
+    pub fn under(mut self, wrapper: &[&str]) -> Self {
+        let program = self.program.to_string_lossy().into_owned();
+        let own = std::mem::take(&mut self.arguments);
+        let (first, rest) = wrapper.split_first().unwrap();
+        self.arguments = rest.iter().map(ToString::to_string).collect();
+        self.arguments.push(program);
+        self.arguments.extend(own);
+        self.program((*first).to_owned())
+    }
+
     /// Another program than the agent.
     #[must_use]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {

@@ -126,6 +126,11 @@ pub enum Failure {
     Drip(Duration),
     /// 200 without this target's series, as a cluster whose backend is gone.
     LeftOut,
+    /// Left out of a 200 where others are asked for as well, and 503 alone: a
+    /// carbonapi whose target failed.
+    LeftOutAmongOthers,
+    /// This head and beginning, then the same piece of a body for ever.
+    Endless(Vec<u8>, Vec<u8>),
 }
 
 impl Failure {
@@ -142,6 +147,24 @@ impl Failure {
     pub fn login_page() -> Self {
         let page = "<!DOCTYPE html><html><body><form>Sign in</form></body></html>";
         Self::Status(200, "text/html; charset=utf-8", page.to_owned())
+    }
+
+    /// 200 with a chunked body that begins so, and goes on with `piece` for ever.
+    pub fn endless(kind: &str, begin: &[u8], piece: &[u8]) -> Self {
+        let chunk =
+            |body: &[u8]| [format!("{:x}\r\n", body.len()).as_bytes(), body, b"\r\n"].concat();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        Self::Endless(
+            match begin {
+                // an empty chunk would be the end
+                [] => head.into_bytes(),
+                _ => [head.into_bytes(), chunk(begin)].concat(),
+            },
+            // large, so that writing costs little
+            chunk(&piece.repeat(((64 << 10) / piece.len()).max(1))),
+        )
     }
 
     /// 400 as graphite-web says it.
@@ -487,7 +510,15 @@ fn misbehave(stream: &mut TcpStream, failure: Failure, answer: &Answer) -> io::R
                 stream.write_all(&[*byte])
             })
         }),
-        Failure::Slow(_) | Failure::LeftOut => unreachable!("they end in the right answer"),
+        Failure::Endless(begin, piece) => {
+            stream.write_all(&begin)?;
+            loop {
+                stream.write_all(&piece)?;
+            }
+        }
+        Failure::Slow(_) | Failure::LeftOut | Failure::LeftOutAmongOthers => {
+            unreachable!("they end in the right answer")
+        }
     }
 }
 
@@ -627,7 +658,12 @@ impl World {
             .clone()
             .into_iter()
             .chain(request.targets().into_iter().filter_map(of_target));
-        failures.find(|failure| !matches!(failure, Failure::LeftOut))
+        let alone = request.targets().len() == 1;
+        failures.find_map(|failure| match failure {
+            Failure::LeftOut => None,
+            Failure::LeftOutAmongOthers => alone.then(|| Failure::status(503)),
+            failure => Some(failure),
+        })
     }
 
     fn right_answer(&self, request: &Request) -> Answer {
@@ -680,7 +716,12 @@ impl World {
         let mut lines = Vec::new();
         for (_, target) in request.parameters.iter().filter(|(key, _)| key == "target") {
             let (target, prefix) = without_prefix(target);
-            let left_out = |failure: Option<&Failure>| matches!(failure, Some(Failure::LeftOut));
+            let left_out = |failure: Option<&Failure>| {
+                matches!(
+                    failure,
+                    Some(Failure::LeftOut | Failure::LeftOutAmongOthers)
+                )
+            };
             if left_out(self.failure.as_ref()) || left_out(self.failures.get(target)) {
                 continue;
             }
