@@ -106,17 +106,22 @@ async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), F
     run(connection, "BEGIN EXCLUSIVE").await?;
     let recognised = recognise(connection).await;
     run(connection, "ROLLBACK").await?;
-    recognised?;
+    let application = recognised?;
     keep_private(path).map_err(Fault::Io)?;
-    run(connection, format!("PRAGMA application_id = {APPLICATION}")).await?;
+    // where all is as it should be nothing is written: a disk that is full must
+    // not keep an agent from starting
+    if application != APPLICATION {
+        run(connection, format!("PRAGMA application_id = {APPLICATION}")).await?;
+    }
     run(connection, "PRAGMA journal_mode = WAL").await?;
     // what `run` does; that one's future cannot be sent to another thread
     let migrated = MIGRATIONS.run_direct(None, connection, false).await;
     migrated.map_err(|error| Fault::Database(format!("its tables cannot be made: {error}")))
 }
 
-/// Finds out whose file it is, before anything is changed in it.
-async fn recognise(connection: &mut SqliteConnection) -> Result<(), Fault> {
+/// Finds out whose file it is, before anything is changed in it: its
+/// application, which is 0 in a new file.
+async fn recognise(connection: &mut SqliteConnection) -> Result<i64, Fault> {
     let application = number(connection, "PRAGMA application_id").await?;
     let tables = number(connection, "SELECT count(*) FROM sqlite_master").await?;
     if application != APPLICATION && tables > 0 {
@@ -132,7 +137,7 @@ async fn recognise(connection: &mut SqliteConnection) -> Result<(), Fault> {
             return Err(Fault::Newer);
         }
     }
-    Ok(())
+    Ok(application)
 }
 
 async fn run(connection: &mut SqliteConnection, sql: impl Into<String>) -> Result<(), Fault> {
