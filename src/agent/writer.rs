@@ -13,7 +13,7 @@ impl From<StoreError> for Unwritten {
     fn from(error: StoreError) -> Self {
         Self {
             why: error.to_string(),
-            gone: matches!(error.fault, Fault::Gone),
+            gone: matches!(error.fault, Fault::Gone | Fault::Damaged(_)),
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Opening the SQLite file: whose it is, who may read it, which version it has.
 //!
 //! Invariant: a file that is refused is left as it was, to the byte, with
-//! nothing beside it.
+//! nothing beside it. What happens to it while it is open is `held.rs`'s.
 
-use std::fs::{OpenOptions, Permissions};
-use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{File, OpenOptions, Permissions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,13 +12,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteLockingMode};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::Fault;
+use super::held::{Held, log_of};
 use super::sqlite::fault;
 
 /// Marks a file as this program's ("GPgr"), so that another one's is not taken for it.
-const APPLICATION: i64 = 0x4750_6772;
+pub(super) const APPLICATION: u32 = 0x4750_6772;
 
 /// How every SQLite file begins (sqlite.org/fileformat.html).
-const MAGIC: &[u8] = b"SQLite format 3\0";
+pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// How long an agent that is just stopping is waited for.
 const BUSY: Duration = Duration::from_secs(2);
@@ -29,19 +29,10 @@ const CACHE_KIB: u32 = 512;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations");
 
-/// Device and inode.
-pub(super) type Identity = (u64, u64);
-
-/// Which file is at `path`, if any.
-pub(super) fn identity(path: &Path) -> Option<Identity> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.dev(), metadata.ino()))
-}
-
 /// Opens the file for this process alone; it is made, or brought up to date, if
 /// need be.
-pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, Identity), Fault> {
-    let identity = look(path)?;
+pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, Held), Fault> {
+    let file = look(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .locking_mode(SqliteLockingMode::Exclusive)
@@ -52,7 +43,7 @@ pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, Identity), Fa
         .pragma("temp_store", "memory");
     let mut connection = options.connect().await.map_err(|error| fault(&error))?;
     match prepare(&mut connection, path).await {
-        Ok(()) => Ok((connection, identity)),
+        Ok(()) => Ok((connection, Held::new(file, path).map_err(Fault::Io)?)),
         Err(fault) => {
             // what SQLite keeps beside the file goes with the connection
             let _ = connection.close().await;
@@ -64,9 +55,7 @@ pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, Identity), Fa
 /// Makes sure that nobody else can read it, nor what SQLite keeps beside it.
 /// By name: closing a file would give up the locks on it (POSIX).
 fn keep_private(path: &Path) -> std::io::Result<()> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    for path in [path, Path::new(&log)] {
+    for path in [path, &log_of(path)] {
         match std::fs::metadata(path) {
             Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
                 std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
@@ -77,28 +66,24 @@ fn keep_private(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Makes the file if there is none; refuses what SQLite would overwrite. It is
-/// closed again before SQLite locks it.
-fn look(path: &Path) -> Result<Identity, Fault> {
+/// Makes the file if there is none; refuses what SQLite would overwrite.
+fn look(path: &Path) -> Result<File, Fault> {
     if path.is_dir() {
         return Err(Fault::Foreign("it is a folder".to_owned()));
     }
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .create(true)
         .read(true)
         .append(true)
         .mode(0o600)
         .open(path)
         .map_err(Fault::Io)?;
-    let metadata = file.metadata().map_err(Fault::Io)?;
-    let mut begin = Vec::new();
-    let wanted = u64::try_from(MAGIC.len()).unwrap_or(0);
-    let read = file.by_ref().take(wanted).read_to_end(&mut begin);
-    read.map_err(Fault::Io)?;
-    if !begin.is_empty() && begin != MAGIC {
+    let mut begin = [0; MAGIC.len()];
+    let empty = file.metadata().map_err(Fault::Io)?.len() == 0;
+    if !empty && (file.read_exact_at(&mut begin, 0).is_err() || begin != *MAGIC) {
         return Err(Fault::Foreign("it is no database".to_owned()));
     }
-    Ok((metadata.dev(), metadata.ino()))
+    Ok(file)
 }
 
 async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), Fault> {
@@ -110,7 +95,7 @@ async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), F
     keep_private(path).map_err(Fault::Io)?;
     // where all is as it should be nothing is written: a disk that is full must
     // not keep an agent from starting
-    if application != APPLICATION {
+    if application != i64::from(APPLICATION) {
         run(connection, format!("PRAGMA application_id = {APPLICATION}")).await?;
     }
     run(connection, "PRAGMA journal_mode = WAL").await?;
@@ -124,7 +109,7 @@ async fn prepare(connection: &mut SqliteConnection, path: &Path) -> Result<(), F
 async fn recognise(connection: &mut SqliteConnection) -> Result<i64, Fault> {
     let application = number(connection, "PRAGMA application_id").await?;
     let tables = number(connection, "SELECT count(*) FROM sqlite_master").await?;
-    if application != APPLICATION && tables > 0 {
+    if application != i64::from(APPLICATION) && tables > 0 {
         let why = "it holds another program's tables";
         return Err(Fault::Foreign(why.to_owned()));
     }

@@ -4,10 +4,11 @@
 //! is owed to somebody is on disk when `commit` returns (`synchronous=FULL`);
 //! counters alone may lose their last second to a power cut (`NORMAL`). The
 //! file is locked for as long as it is open, so that two agents never share
-//! one; where it is deleted all the same, that is noticed, and a batch that is
-//! everything makes it anew. It knows no meaning of what it keeps.
+//! one; where it is deleted or damaged all the same, that is noticed, and a
+//! batch that is everything makes it anew. It knows no meaning of what it keeps.
 
 mod file;
+mod held;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,8 @@ pub enum Fault {
     Corrupt(String),
     /// It was deleted, moved or replaced while it was open.
     Gone,
+    /// It was damaged while it was open.
+    Damaged(String),
     /// The file or its folder cannot be used.
     Io(std::io::Error),
     /// Anything else the database says.
@@ -77,6 +80,10 @@ impl fmt::Display for StoreError {
             Fault::Gone => write!(
                 f,
                 "the store `{path}` was deleted, moved or replaced: it is made anew as soon as that is possible"
+            ),
+            Fault::Damaged(why) => write!(
+                f,
+                "the store `{path}` was damaged while it was open ({why}): it is set aside as `{path}.damaged` and made anew as soon as that is possible; look into the disk, and into what else writes there"
             ),
             Fault::Io(error) => write!(
                 f,

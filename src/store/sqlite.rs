@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Row};
 
-use super::file::{Identity, identity, open};
+use super::file::open;
+use super::held::{Change, Held};
 use super::{Fault, StoreError};
 use crate::alert::incident::IncidentId;
 use crate::alert::world::{Batch, Saved};
@@ -17,8 +18,10 @@ use crate::alert::world::{Batch, Saved};
 pub struct Sqlite {
     path: PathBuf,
     connection: SqliteConnection,
-    /// Which file is open: a deleted one takes writes without a word.
-    identity: Identity,
+    /// The file that is open. After the connection: it is closed last.
+    held: Held,
+    /// Why what is in the file is lost.
+    damaged: Option<String>,
     /// Whether a commit waits for the disk, as it was last set.
     full: Option<bool>,
 }
@@ -30,11 +33,12 @@ impl Sqlite {
     /// See `Fault`; a file that is refused is left as it was.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let opened = open(path).await;
-        let (connection, identity) = opened.map_err(|fault| StoreError::new(path, fault))?;
+        let (connection, held) = opened.map_err(|fault| StoreError::new(path, fault))?;
         Ok(Self {
             path: path.to_owned(),
             connection,
-            identity,
+            held,
+            damaged: None,
             full: None,
         })
     }
@@ -80,21 +84,59 @@ impl Sqlite {
     }
 
     /// Writes `batch` in one transaction. If it is owed to somebody, it is on
-    /// disk when this returns, and everything before it. A file that is gone is made anew by a batch that
-    /// is everything.
+    /// disk when this returns, and everything before it. A file that is gone or
+    /// damaged is made anew by a batch that is everything.
     ///
     /// # Errors
     /// Nothing of the batch is written then.
     pub async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let path = self.path.clone();
-        if identity(&path) != Some(self.identity) {
-            if !batch.whole {
-                return Err(StoreError::new(&path, Fault::Gone));
+        let written = self.look_and_write(&path, batch).await;
+        written.map_err(|fault| StoreError::new(&path, fault))
+    }
+
+    async fn look_and_write(&mut self, path: &Path, batch: &Batch) -> Result<(), Fault> {
+        let lost = match self.held.change(path) {
+            Some(Change::Gone) => Some(Fault::Gone),
+            Some(Change::Damaged(why)) => Some(Fault::Damaged(why.to_owned())),
+            Some(Change::LogGone) => {
+                self.renew_log().await?;
+                None
             }
-            *self = Self::open(&path).await?;
+            None => None,
+        };
+        let lost = lost.or_else(|| self.damaged.clone().map(Fault::Damaged));
+        match lost {
+            Some(fault) if !batch.whole => return Err(fault),
+            Some(_) => {
+                self.held.set_aside(path).map_err(Fault::Io)?;
+                *self = Self::open(path).await.map_err(|error| error.fault)?;
+            }
+            None => {}
         }
         let written = self.transaction(batch).await;
-        written.map_err(|error| StoreError::new(&path, fault(&error)))
+        self.held.wrote(path);
+        written.map_err(|error| match fault(&error) {
+            // not what it was when it was opened
+            Fault::Corrupt(why) | Fault::Foreign(why) => {
+                self.damaged = Some(why.clone());
+                Fault::Damaged(why)
+            }
+            other => other,
+        })
+    }
+
+    /// What is in the log, which nobody would find any more, goes into the file,
+    /// and a log is made anew.
+    async fn renew_log(&mut self) -> Result<(), Fault> {
+        for mode in ["DELETE", "WAL"] {
+            let sql = sqlx::AssertSqlSafe(format!("PRAGMA journal_mode = {mode}"));
+            let set = sqlx::raw_sql(sql).execute(&mut self.connection);
+            set.await.map_err(|error| fault(&error))?;
+        }
+        self.held.forget_log();
+        tracing::warn!(path = %self.path.display(), "the store's log was deleted or moved: it was made anew");
+        Ok(())
     }
 
     /// Not sqlx's own transaction: that one miscounts where SQLite itself rolls
@@ -141,6 +183,7 @@ impl Sqlite {
         if let Err(error) = self.connection.close().await {
             tracing::warn!(path = %self.path.display(), %error, "the store did not close cleanly");
         }
+        drop(self.held);
     }
 
     /// Makes the file full; `None`: it may grow again.
