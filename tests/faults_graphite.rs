@@ -102,7 +102,7 @@ fn nothing_moves(format: &str, failures: &[(Failure, &str)]) {
         ];
         bench.graphite.set(&target(n), series.to_vec());
     }
-    let graphite = format!("timeout: 1s, error_for: 1s, concurrency: 50, format: {format}");
+    let graphite = format!("timeout: 1s, error_for: 3s, concurrency: 50, format: {format}");
     let mut agent = Setup::new(&bench.configuration(&graphite, "", &alerts)).start();
     let address = address(&mut agent);
     bench.wait_events(count);
