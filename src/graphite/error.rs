@@ -212,7 +212,8 @@ impl fmt::Display for FetchError {
             ),
             Self::Connect { url, why } => write!(
                 f,
-                "no connection to `{url}`: {why}; check `graphite.url`, the network and any proxy"
+                "no connection to `{url}`: {why}; {}",
+                connect_advice(why)
             ),
             Self::Timeout { url, after } => write!(
                 f,
@@ -285,6 +286,14 @@ impl FetchError {
 }
 
 impl std::error::Error for FetchError {}
+
+fn connect_advice(why: &str) -> &'static str {
+    match why.contains("Too many open files") {
+        // as the system words EMFILE and ENFILE
+        true => "this is the agent's own limit: raise it (`ulimit -n`, `LimitNOFILE=` of a unit)",
+        false => "check `graphite.url`, the network and any proxy",
+    }
+}
 
 fn tls_advice(why: &str) -> &'static str {
     if why.contains("UnknownIssuer") || why.contains("CaUsedAsEndEntity") {
