@@ -126,6 +126,8 @@ pub fn read(context: &Context<'_>, path: &Path) -> Option<u32> {
             context.unreadable();
             let hint = if path.exists() {
                 "the agent's user must be able to read it, and it must be a file of at most 16 MiB"
+            } else if path.is_symlink() {
+                "it is a link to something that is not there: bring that back, or remove the link"
             } else {
                 "`--config PATH` (or `-c PATH`) names a file or a folder; without it `alerts.yml` or `alerts/` is read"
             };
