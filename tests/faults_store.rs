@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use rustix::process::getuid;
 use support::agent::{Agent, Setup};
-use support::faults::{Bench, address, levels, said, wait_ready};
+use support::faults::{Bench, address, held_to_permissions, levels, said, wait_ready};
 
 const LOAD: &str = "name: Load, target: load, warning: 10, critical: 20";
 
@@ -41,18 +41,6 @@ fn bench() -> (Bench, Setup) {
 
 fn store(setup: &Setup) -> PathBuf {
     setup.folder().join("state/pager.db")
-}
-
-/// Runs as root are held to what files allow, as any other user is.
-fn held_to_permissions(setup: Setup) -> Setup {
-    match getuid().is_root() {
-        true => setup.under(&[
-            "setpriv",
-            "--inh-caps=-all",
-            "--bounding-set=-dac_override,-dac_read_search",
-        ]),
-        false => setup,
-    }
 }
 
 fn mode(path: &Path, mode: u32) {

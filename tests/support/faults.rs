@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use rustix::process::getuid;
 use serde_json::Value;
 
 use super::agent::{Agent, Setup};
@@ -118,4 +119,16 @@ pub fn wait_ready(agent: &mut Agent, address: &str, status: u16, part: &str) {
         let ready = http::get(&format!("{address}/readyz"));
         (ready.status == status && ready.text().contains(part)).then_some(())
     });
+}
+
+/// Runs as root are held to what files allow, as any other user is.
+pub fn held_to_permissions(setup: Setup) -> Setup {
+    match getuid().is_root() {
+        true => setup.under(&[
+            "setpriv",
+            "--inh-caps=-all",
+            "--bounding-set=-dac_override,-dac_read_search",
+        ]),
+        false => setup,
+    }
 }
