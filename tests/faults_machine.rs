@@ -227,6 +227,26 @@ fn half_a_configuration_changes_nothing_and_is_said_with_its_place() {
 }
 
 #[test]
+fn subfolder_that_may_not_be_entered_is_no_subfolder_without_alerts() {
+    let bench = Bench::start();
+    let setup = held_to_permissions(folder(&bench));
+    setup.write("conf/teams/web/load.yml", &file(LOAD));
+    fs::remove_file(setup.folder().join("conf/load.yml")).unwrap();
+    let mut agent = setup.start();
+    bench.wait_event("trigger Load/web-1");
+    // it can be listed, but nothing in it can be looked at
+    let teams = setup.folder().join("conf/teams");
+    fs::set_permissions(&teams, Permissions::from_mode(0o400)).unwrap();
+    let words = "error: conf/teams/web: cannot look at this: ";
+    refused(&bench, &mut agent, words);
+    fs::set_permissions(&teams, Permissions::from_mode(0o700)).unwrap();
+    agent.signal(Signal::HUP);
+    agent.wait_stderr("the new configuration is in use alerts=2");
+    bench.evaluated(&["load"], 1);
+    assert_eq!(levels(&agent, "Load"), ["CRITICAL"]);
+}
+
+#[test]
 fn configuration_that_is_written_slowly_is_read_when_it_is_whole() {
     let bench = Bench::start();
     let setup = folder(&bench);

@@ -6,6 +6,7 @@
 //! `*.test.yml` and `*.test.yaml`: tests of alerts. A file reached twice is read once.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
@@ -100,10 +101,19 @@ impl Search<'_> {
             if name.starts_with('.') {
                 continue;
             }
-            if path.is_dir() {
-                self.folder(&path, depth + 1);
-            } else if is_configuration(&name) {
-                self.file(path);
+            match path.metadata() {
+                Ok(metadata) if metadata.is_dir() => self.folder(&path, depth + 1),
+                _ if is_configuration(&name) => self.file(path),
+                // a link to nothing is none of ours; anything else may be a folder of alerts
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    self.context.error_of(
+                        &path,
+                        format!("cannot look at this: {error}"),
+                        "the agent's user must be able to enter the folder that it is in",
+                    );
+                    self.context.unreadable();
+                }
+                _ => {}
             }
         }
     }
