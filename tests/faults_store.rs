@@ -17,7 +17,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::getuid;
 use support::agent::{Agent, Setup};
@@ -224,7 +224,8 @@ fn restart_on_a_full_disk_goes_on_from_what_is_stored() {
 // Slow, and refusing: a library between the agent and its files
 
 /// Writes and syncs of the store's files do what the file `$FAULT` says: an
-/// error of this number, or nothing for as long as it says `slow`.
+/// error of this number, or nothing for as long as it says `slow`, or for a
+/// second where it says `crawl`.
 const SHIM: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -245,11 +246,13 @@ static int fault(int fd) {
     if (!file) return 0;
     if (!fgets(word, sizeof word, file)) word[0] = 0;
     fclose(file);
+    if (strncmp(word, "crawl", 5) == 0) return -2;
     return strncmp(word, "slow", 4) == 0 ? -1 : atoi(word);
 }
 
 static int fails(int fd, int may_wait) {
     int found = fault(fd);
+    if (may_wait && found == -2) { usleep(1000000); found = 0; }
     while (may_wait && found < 0) { usleep(50000); found = fault(fd); }
     if (found <= 0) return 0;
     errno = found;
@@ -311,6 +314,33 @@ fn commit_that_takes_longer_than_five_seconds_stops_no_page() {
             fault(agent, "");
         },
     );
+}
+
+#[test]
+fn disk_that_takes_a_second_for_each_commit_does_not_hold_up_one_page_for_each_other() {
+    let bench = Bench::start();
+    let target = |n: usize| format!("t{n}");
+    let alert = |n: usize| format!("name: A{n}, target: t{n}, critical: 20");
+    let alerts: Vec<String> = (0..6).map(alert).collect();
+    let alerts: Vec<&str> = alerts.iter().map(String::as_str).collect();
+    let all = |value: f64| {
+        for n in 0..6 {
+            bench.graphite.set_value(&target(n), "web-1", value);
+        }
+    };
+    all(1.0);
+    let mut agent = shimmed(bench.setup(&alerts)).start();
+    bench.evaluated(&["t0", "t5"], 1);
+    fault(&agent, "crawl");
+    let begun = Instant::now();
+    all(25.0);
+    bench.wait_events(6);
+    let all_told = begun.elapsed();
+    println!("six pages took {all_told:?}");
+    assert!(all_told < Duration::from_secs(20), "{all_told:?}");
+    fault(&agent, "");
+    assert!(agent.stop().success());
+    assert_eq!(said(&agent, "(store)"), Vec::<String>::new());
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! writes, and only then lets anybody send.
 //!
 //! Events are handled one after the other, so there is no lock and no race:
-//! what a worker is told to send was committed before. A store that fails, or
+//! what a worker is told to send was committed before. Those that wait are
+//! written together, so that a disk that takes a second for each commit costs
+//! a second and not one for each of them. A store that fails, or
 //! takes longer than five seconds, stops nothing: judging and telling go on
 //! from memory, the failure is an incident, and everything unwritten is written
 //! as soon as it works again. What is decided of all this is in `desk.rs`; here
@@ -37,6 +39,9 @@ const PIECE: Duration = Duration::from_secs(1);
 
 /// Events that may wait before those who report are held back.
 pub const QUEUE: usize = 256;
+
+/// Events that are written together at most.
+const TOGETHER: usize = 32;
 
 /// Something that happened.
 pub enum Event {
@@ -96,6 +101,20 @@ pub enum Work {
     Stop,
 }
 
+/// What is said to whoever sent an event, once what came of it is written.
+enum Answer {
+    Judged {
+        slot: Timestamp,
+        asked: bool,
+        done: oneshot::Sender<bool>,
+    },
+    Reloaded {
+        retired: Vec<(Arc<str>, Arc<str>)>,
+        reply: oneshot::Sender<Vec<(Arc<str>, Arc<str>)>>,
+    },
+    Nobody,
+}
+
 /// The owner of the state.
 pub struct Keeper {
     desk: Desk,
@@ -135,7 +154,7 @@ impl Keeper {
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(event) => self.handle(event).await,
+                    Some(event) => self.handle(event, &mut events).await,
                     None => break,
                 },
                 _ = seconds.tick() => self.tick().await,
@@ -162,7 +181,45 @@ impl Keeper {
         }
     }
 
-    async fn handle(&mut self, event: Event) {
+    /// Takes an event and those that wait behind it, writes what came of them
+    /// all, and answers whoever sent them.
+    async fn handle(&mut self, first: Event, waiting: &mut mpsc::Receiver<Event>) {
+        // a worker that has told asks for more at once: one commit for both
+        tokio::task::yield_now().await;
+        let mut answers = Vec::new();
+        let mut asking = Vec::new();
+        let mut next = Some(first);
+        for room in (0..TOGETHER).rev() {
+            match next {
+                Some(Event::Next { receiver, reply }) => asking.push((receiver, reply)),
+                Some(event) => answers.push(self.take(event)),
+                None => break,
+            }
+            next = (room > 0).then(|| waiting.try_recv().ok()).flatten();
+        }
+        // after all others: what happened decides what is told
+        let now = now();
+        let turn = |(receiver, reply)| (self.desk.next(&receiver, now), reply);
+        let turns: Vec<_> = asking.into_iter().map(turn).collect();
+        let write_first = |(turn, _): &(Turn, _)| match turn {
+            Turn::Tell { write_first, .. } => *write_first,
+            Turn::Wait(_) | Turn::Stop => false,
+        };
+        if !answers.is_empty() {
+            self.after(true).await;
+        } else if turns.iter().any(write_first) {
+            self.commit().await;
+        }
+        for answer in answers {
+            self.answer(answer);
+        }
+        for (turn, reply) in turns {
+            let _ = reply.send(self.work(turn, now));
+        }
+    }
+
+    /// Has the world decide; the answer is due when that is written.
+    fn take(&mut self, event: Event) -> Answer {
         match event {
             Event::Evaluated {
                 group,
@@ -180,19 +237,11 @@ impl Keeper {
                         "Graphite returned the same legend more than once: the alias hides something, the worst reading counts"
                     );
                 }
-                self.after(true).await;
-                // last: whoever sees it sees what came of it as well
-                self.health
-                    .update(|health| health.evaluated_at = Some(slot));
-                let _ = done.send(asked);
-            }
-            Event::Next { receiver, reply } => {
-                let work = self.next(&receiver).await;
-                let _ = reply.send(work);
+                Answer::Judged { slot, asked, done }
             }
             Event::Settled { job, outcomes } => {
                 self.desk.world.settled(&job, &outcomes, now());
-                self.after(true).await;
+                Answer::Nobody
             }
             Event::Reload(reload) => {
                 let Reload {
@@ -208,26 +257,37 @@ impl Keeper {
                     self.desk.world.rename(&old, &new);
                 }
                 let retired = self.desk.world.reload(setup, &moved, at_once, now());
-                self.after(true).await;
-                let _ = reply.send(retired);
+                Answer::Reloaded { retired, reply }
             }
+            // whoever asks is not answered here
+            Event::Next { .. } => Answer::Nobody,
         }
     }
 
-    async fn next(&mut self, receiver: &Arc<str>) -> Work {
-        let now = now();
-        match self.desk.next(receiver, now) {
+    fn answer(&self, answer: Answer) {
+        match answer {
+            Answer::Judged { slot, asked, done } => {
+                // last: whoever sees it sees what came of it as well
+                self.health
+                    .update(|health| health.evaluated_at = Some(slot));
+                let _ = done.send(asked);
+            }
+            Answer::Reloaded { retired, reply } => {
+                let _ = reply.send(retired);
+            }
+            Answer::Nobody => {}
+        }
+    }
+
+    /// What a worker does, now that it is written.
+    fn work(&self, turn: Turn, now: Timestamp) -> Work {
+        match turn {
             Turn::Stop => Work::Stop,
             Turn::Wait(until) => Work::Wait(until),
-            Turn::Tell { job, write_first } => {
-                if write_first {
-                    self.commit().await;
-                }
-                match compose(&self.desk.world, &job, &self.base, now) {
-                    Some(composed) => Work::Tell(job, Box::new(composed)),
-                    None => Work::Wait(None),
-                }
-            }
+            Turn::Tell { job, .. } => match compose(&self.desk.world, &job, &self.base, now) {
+                Some(composed) => Work::Tell(job, Box::new(composed)),
+                None => Work::Wait(None),
+            },
         }
     }
 
