@@ -11,6 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::DateTime;
+use percent_encoding::percent_decode_str;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use url::Url;
@@ -18,6 +19,7 @@ use url::Url;
 use super::message::Outcome;
 use super::text;
 use crate::alert::Timestamp;
+use crate::secret::Censor;
 use crate::tls;
 
 /// For the connection, TLS included.
@@ -210,7 +212,7 @@ fn describe(answer: &Answer, url: &Url, secrets: &[&str]) -> String {
             "`{host}` answered {status}: redirects are not followed, give the receiver's final `url`"
         );
     }
-    let body = without_secrets(&answer.body, url, secrets);
+    let body = censor(url, secrets).hide(&answer.body);
     let body = text::clean(body.trim());
     match text::clip(&body, SHOWN) {
         body if body.is_empty() => format!("`{host}` answered {status}"),
@@ -218,23 +220,20 @@ fn describe(answer: &Answer, url: &Url, secrets: &[&str]) -> String {
     }
 }
 
-/// `body` with everything that may be secret of the request replaced by `***`.
-fn without_secrets(body: &str, url: &Url, secrets: &[&str]) -> String {
-    let mut secrets: Vec<String> = secrets.iter().map(|&secret| secret.to_owned()).collect();
-    secrets.extend(url.password().map(ToOwned::to_owned));
-    secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-    secrets.extend(
-        url.path_segments()
-            .into_iter()
-            .flatten()
-            .map(ToOwned::to_owned),
-    );
-    // what is shorter is no secret, and would black out ordinary words
-    secrets.retain(|secret| secret.len() >= 6);
-    secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
-    secrets
+/// What of a request to `url` may be secret, should somebody repeat it.
+pub fn censor(url: &Url, secrets: &[&str]) -> Censor {
+    let censor = secrets
         .iter()
-        .fold(body.to_owned(), |body, secret| body.replace(secret, "***"))
+        .fold(Censor::new(), |censor, secret| censor.value(secret));
+    let user = percent_decode_str(url.username()).decode_utf8_lossy();
+    let password = percent_decode_str(url.password().unwrap_or_default()).decode_utf8_lossy();
+    let censor = censor.value(&user).login(&user, &password);
+    let query = url.query_pairs().map(|(_, value)| value.into_owned());
+    let segments = url.path_segments().into_iter().flatten();
+    segments
+        .map(ToOwned::to_owned)
+        .chain(query)
+        .fold(censor, |censor, part| censor.value(&part))
 }
 
 /// `Retry-After` as RFC 9110, section 10.2.3 has it: seconds, or a date.

@@ -123,7 +123,7 @@ impl Sender {
     }
 
     fn without_key(&self, text: &str) -> String {
-        text.replace(self.settings.routing_key.expose(), "***")
+        http::censor(&self.url, &[self.settings.routing_key.expose()]).hide(text)
     }
 
     fn settle(&self, mut answer: Answer) -> Outcome {

@@ -24,6 +24,7 @@ use super::message::Outcome;
 use super::settings::Smtp;
 use super::text;
 use crate::alert::duration;
+use crate::secret::Censor;
 
 /// How long a server may take.
 #[derive(Clone, Copy, Debug)]
@@ -212,7 +213,7 @@ impl Server {
     }
 
     fn fault(&self, what: &str, error: &Error) -> Fault {
-        let cause = self.without_password(&cause(error));
+        let cause = self.cause(error);
         let server = self.server();
         if let Some(code) = error.status() {
             let why = format!("`{server}` answered {code} to {what}: {cause}");
@@ -266,14 +267,19 @@ impl Server {
         }
     }
 
-    /// Some servers repeat what they were sent.
-    fn without_password(&self, text: &str) -> String {
-        match &self.settings.credentials {
-            Some((_, password)) if !password.expose().is_empty() => {
-                text.replace(password.expose(), "***")
-            }
-            _ => text.to_owned(),
+    /// The innermost cause on one line; the outer ones only name lettre's layers.
+    /// Some servers repeat what they were sent, base64 included (RFC 4954).
+    fn cause(&self, error: &Error) -> String {
+        let mut inner: &dyn std::error::Error = error;
+        while let Some(next) = inner.source() {
+            inner = next;
         }
+        let said = inner.to_string();
+        let said = match &self.settings.credentials {
+            Some((user, password)) => Censor::new().login(user, password.expose()).hide(&said),
+            None => said,
+        };
+        text::clip(&text::clean(&said.replace(['\r', '\n'], " ")), 500).into_owned()
     }
 
     fn rejected(&self, what: &str) -> Outcome {
@@ -375,19 +381,6 @@ impl From<Fault> for Outcome {
     fn from(fault: Fault) -> Self {
         fault.outcome
     }
-}
-
-/// The innermost cause on one line; the outer ones only name lettre's layers.
-fn cause(error: &Error) -> String {
-    let mut inner: &dyn std::error::Error = error;
-    while let Some(next) = inner.source() {
-        inner = next;
-    }
-    text::clip(
-        &text::clean(&inner.to_string().replace(['\r', '\n'], " ")),
-        500,
-    )
-    .into_owned()
 }
 
 fn is_certificate(error: &Error) -> bool {

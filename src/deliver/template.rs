@@ -17,6 +17,7 @@ use minijinja::{AutoEscape, Environment, Error, State, Value};
 use super::links;
 use super::message::Message;
 use super::text;
+use crate::secret::Censor;
 
 /// Instructions that one rendering may take.
 const FUEL: u64 = 100_000;
@@ -118,6 +119,11 @@ impl Template {
         Ok(Self {
             source: source.to_owned(),
         })
+    }
+
+    /// Hides what looks like a key in it, should somebody repeat what was made of it.
+    pub fn censor(&self) -> Censor {
+        Censor::new().keys_in(&self.source)
     }
 
     /// The words that it makes of `message`, values as they are.

@@ -66,7 +66,13 @@ impl Sender {
             .map(|(_, value)| value.expose())
             .collect();
         match http::send(request.body(self.body(message)), &self.url).await {
-            Ok(answer) => http::settle(&answer, &self.url, &secrets),
+            Ok(mut answer) => {
+                if let Some(body) = &self.settings.body {
+                    // it may hold a key of the user's, which nothing marks as one
+                    answer.body = body.censor().hide(&answer.body);
+                }
+                http::settle(&answer, &self.url, &secrets)
+            }
             Err(outcome) => outcome,
         }
     }

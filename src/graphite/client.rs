@@ -269,8 +269,13 @@ impl Inner {
         wire: Wire,
         sink: &mut Sink<'_>,
     ) -> Result<Summary, FetchError> {
-        let response = self.endpoint.send(form, method).await?;
-        let (series, bytes) = self.endpoint.read(response, wire, sink).await?;
+        let asked = async {
+            let response = self.endpoint.send(form, method).await?;
+            self.endpoint.read(response, wire, sink).await
+        };
+        let (series, bytes) = asked
+            .await
+            .map_err(|error| error.without(self.endpoint.censor()))?;
         Ok(Summary { series, bytes })
     }
 

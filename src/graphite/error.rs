@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::decode::Content;
+use crate::secret::Censor;
 use crate::tls::TlsError;
 
 /// A client cannot be made.
@@ -184,6 +185,32 @@ impl FetchError {
             | Self::Reported { .. } => false,
             _ => true,
         }
+    }
+}
+
+impl FetchError {
+    /// The same without what `censor` hides in the words of others: some servers
+    /// repeat the credentials that they refuse.
+    pub(super) fn without(mut self, censor: &Censor) -> Self {
+        match &mut self {
+            Self::Tls { why: said, .. }
+            | Self::Connect { why: said, .. }
+            | Self::CutOff { why: said, .. }
+            | Self::Status { words: said, .. }
+            | Self::LoginPage { words: said, .. }
+            | Self::Reported { words: said, .. }
+            | Self::ContentType { found: said, .. }
+            | Self::Undecodable { what: said, .. }
+            | Self::Redirect { to: said, .. } => *said = censor.hide(said),
+            Self::Busy { .. }
+            | Self::Refused { .. }
+            | Self::Dns { .. }
+            | Self::Timeout { .. }
+            | Self::TooManyRedirects { .. }
+            | Self::WrongFormat { .. }
+            | Self::TooLarge { .. } => {}
+        }
+        self
     }
 }
 

@@ -24,7 +24,7 @@ use super::room::{Full, PER_SERIES, Room};
 use super::series::Series;
 use super::settings::Settings;
 use super::{cause, element, unescape, words};
-use crate::secret::Secret;
+use crate::secret::{Censor, Secret};
 use crate::tls;
 
 const MAX_REDIRECTS: usize = 5;
@@ -64,6 +64,8 @@ pub(super) struct Endpoint {
     /// `render` as it may be shown.
     shown: String,
     credentials: Option<(String, Option<Secret>)>,
+    /// What an answer may repeat of what it was asked with.
+    censor: Censor,
     max_response: u64,
     room: Room,
     not_found_is_empty: bool,
@@ -94,12 +96,17 @@ impl Endpoint {
         Ok(Self {
             http,
             shown: shown(&render),
+            censor: censor(settings),
             render,
             credentials,
             max_response: settings.max_response,
             room: Room::new(settings.max_response),
             not_found_is_empty: settings.not_found_is_empty,
         })
+    }
+
+    pub(super) fn censor(&self) -> &Censor {
+        &self.censor
     }
 
     pub(super) fn shown(&self) -> &str {
@@ -380,6 +387,15 @@ fn unexpected(response: &Response, wire: Wire) -> Option<Unexpected> {
         (_, kind) if kind.starts_with("image/") => Some(Unexpected::Known(Content::Picture)),
         _ => Some(Unexpected::Type(found)),
     }
+}
+
+fn censor(settings: &Settings) -> Censor {
+    let password = settings.password.as_ref().map_or("", Secret::expose);
+    let user = settings.username.as_deref().unwrap_or_default();
+    let headers = settings.headers.iter();
+    headers.fold(Censor::new().login(user, password), |censor, (_, value)| {
+        censor.value(value.expose())
+    })
 }
 
 fn headers(settings: &Settings) -> Result<HeaderMap, ClientError> {
