@@ -1057,6 +1057,7 @@ fn script(text: &str, timeout: Duration) -> Destination {
         program: "/bin/sh".into(),
         arguments: vec!["-c".to_owned(), text.to_owned()],
         timeout,
+        withheld: Default::default(),
     })
 }
 
@@ -1112,6 +1113,7 @@ async fn a_program_that_is_not_there_is_refused() {
         program: "/nowhere/at/all".into(),
         arguments: Vec::new(),
         timeout: LONG,
+        withheld: Default::default(),
     });
     let outcome = send(&nowhere, &message()).await;
     assert!(rejected(&outcome).starts_with("cannot start `/nowhere/at/all`"));

@@ -6,7 +6,7 @@
 //! many alerts inherit it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -25,6 +25,8 @@ pub struct Context<'a> {
     found: RefCell<Vec<Found>>,
     seen: RefCell<HashSet<(Option<Place>, String)>>,
     watched: RefCell<Vec<PathBuf>>,
+    /// Environment variables that hold secrets.
+    secret_variables: RefCell<BTreeSet<String>>,
     unread: Cell<bool>,
     dropped: Cell<usize>,
 }
@@ -52,6 +54,7 @@ impl<'a> Context<'a> {
             found: RefCell::default(),
             seen: RefCell::default(),
             watched: RefCell::default(),
+            secret_variables: RefCell::default(),
             unread: Cell::new(false),
             dropped: Cell::new(0),
         }
@@ -95,12 +98,20 @@ impl<'a> Context<'a> {
             .is_some_and(|source| !source.unparsed)
     }
 
-    /// Notes what must not be shown of a file.
+    /// Notes what must not be shown of a file, and which variables it takes secrets from.
     pub fn hide_secrets(&self, file: u32, root: &Rc<Node>) {
+        self.secret_variables
+            .borrow_mut()
+            .extend(mask::variables(root));
         if let Some(source) = self.sources.borrow_mut().get_mut(file as usize) {
             source.secrets.extend(mask::secrets(root));
             source.secrets.sort_by_key(|range| (range.start, range.end));
         }
+    }
+
+    /// The environment variables that the files take secrets from.
+    pub fn secret_variables(&self) -> BTreeSet<String> {
+        self.secret_variables.borrow().clone()
     }
 
     /// Notes that a piece of a file must not be shown.

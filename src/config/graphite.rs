@@ -155,6 +155,9 @@ fn base(text: &str) -> Result<(Url, Inline, bool), String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("this URL has a `?` or `#`; give the server's address only, such as `https://graphite.example.com`".to_owned());
     }
+    if url.path().contains('@') {
+        return Err("this URL has an `@` after its host; write `/` in a password as `%2F`, or use the keys `username` and `password`".to_owned());
+    }
     let decoded = |part: &str| {
         let text = percent_decode_str(part)
             .decode_utf8()

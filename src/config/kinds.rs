@@ -1,5 +1,6 @@
 //! The six kinds of receivers: what each needs to reach somebody.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -296,5 +297,25 @@ fn command(map: &Map<'_>) -> Option<Command> {
         program: PathBuf::from(program.value),
         arguments,
         timeout,
+        withheld: withheld(map),
     })
+}
+
+/// The variables that a program does not see: those that hold what the agent
+/// logs in with, here and in the predecessor's setups. What any program
+/// expects to find stays, even if an address is made of it.
+fn withheld(map: &Map<'_>) -> BTreeSet<String> {
+    const AGENTS: [&str; 4] = [
+        "GRAPHITE_URL",
+        "GRAPHITE_PASS",
+        "PAGERDUTY_KEY",
+        "SLACK_URL",
+    ];
+    const EVERYBODYS: [&str; 9] = [
+        "HOME", "HOST", "HOSTNAME", "LANG", "LOGNAME", "PATH", "PWD", "TZ", "USER",
+    ];
+    let mut names = map.context.secret_variables();
+    names.extend(AGENTS.map(str::to_owned));
+    names.retain(|name| !EVERYBODYS.contains(&name.as_str()));
+    names
 }

@@ -7,11 +7,14 @@
 //! Hiding too much costs a clearer message, hiding too little a leak: in doubt
 //! it hides.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::problem::quote;
 use super::source::Source;
+use super::substitute;
 use super::suggest;
-use super::tree::{Kind, Node};
+use super::tree::{Entry, Kind, Node, Scalar};
 
 /// Keys whose values are secrets wherever they stand.
 const SECRET: [&str; 7] = [
@@ -28,15 +31,17 @@ const TELLING: [&str; 9] = [
     "key", "pass", "secret", "token", "auth", "cred", "pwd", "webhook", "cookie",
 ];
 /// What may be shown of the sections that hold keys and addresses.
-const OPEN: [&str; 11] = [
-    "summary", "severity", "method", "body", "channel", "text", "levels", "notify", "timeout",
-    "graph", "subject",
+const OPEN: [&str; 10] = [
+    "summary", "severity", "method", "channel", "text", "levels", "notify", "timeout", "graph",
+    "subject",
 ];
 
 /// The byte ranges of all scalars below `root` that must not be shown, sorted.
 pub fn secrets(root: &Node) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    walk(root, &[], false, &mut found);
+    walk(root, &[], false, &mut |_, scalar| {
+        found.extend(span(scalar))
+    });
     found.sort_by_key(|range| (range.start, range.end));
     found.dedup();
     found
@@ -45,15 +50,83 @@ pub fn secrets(root: &Node) -> Vec<Range<usize>> {
 /// The byte ranges of all scalars of `node`.
 pub fn everything(node: &Node) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    walk(node, &[], true, &mut found);
+    walk(node, &[], true, &mut |_, scalar| found.extend(span(scalar)));
     found
 }
 
-fn walk(node: &Node, path: &[&str], hidden: bool, found: &mut Vec<Range<usize>>) {
+/// The environment variables (`${NAME}`) that stand where a secret belongs; not
+/// those that a program is given as arguments, which are meant for it.
+pub fn variables(root: &Node) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    walk(root, &[], false, &mut |path, scalar| {
+        if path.last() != Some(&"run") {
+            found.extend(named(scalar.written.as_deref().unwrap_or_default()));
+        }
+    });
+    found
+}
+
+/// A key as messages may name it: what is none is not shown, since it may be a
+/// secret whose `:` or whose key is missing.
+pub fn key(key: &str, null: bool) -> String {
+    match is_no_key(key, null) {
+        true => "`***`".to_owned(),
+        false => quote(key),
+    }
+}
+
+/// Whether what stands in a key's place may be a value: `{routing_key VALUE}`, `{VALUE}`.
+fn is_no_key(key: &str, null: bool) -> bool {
+    let first = key.split(|c| !is_key(c)).next().unwrap_or_default();
+    let several = first.len() < key.len();
+    several && (null || is_secret(first)) || null && key.len() >= 8 && known(key).is_none()
+}
+
+/// A key in the form of a value, so that it is hidden in the same way.
+fn key_as_scalar(entry: &Entry) -> Scalar {
+    let from = entry.place.offset;
+    Scalar {
+        text: entry.key.to_string(),
+        written: None,
+        plain: false,
+        broken: false,
+        lead: None,
+        // with its quotes, if it has any
+        span: from..from + entry.key.len() + 2,
+    }
+}
+
+/// Whether an address in `text` has a user and a password before its host, or
+/// what could be one: `https://user:password` with its end on the next line.
+fn has_login(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+        rest.contains('@')
+            || !authority.ends_with(']') && port.contains(|c: char| !c.is_ascii_digit())
+    })
+}
+
+/// The names of variables in a text as it was written.
+fn named(text: &str) -> impl Iterator<Item = String> {
+    let names = text.split("${").skip(1);
+    names
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| !name.contains(':'))
+}
+
+/// Where a scalar stands that must not be shown.
+fn span(scalar: &Scalar) -> Option<Range<usize>> {
+    (!only_names_it(scalar.written.as_deref())).then(|| scalar.span.clone())
+}
+
+/// Hands every scalar that must not be seen to `found`, with the keys that lead to it.
+fn walk(node: &Node, path: &[&str], hidden: bool, found: &mut impl FnMut(&[&str], &Scalar)) {
     match &node.kind {
         Kind::Scalar(scalar) => {
-            if hidden && !only_names_it(scalar.written.as_deref()) {
-                found.push(scalar.span.clone());
+            if hidden || has_login(&scalar.text) {
+                found(path, scalar);
             }
         }
         Kind::List(items) => items
@@ -61,6 +134,9 @@ fn walk(node: &Node, path: &[&str], hidden: bool, found: &mut Vec<Range<usize>>)
             .for_each(|item| walk(item, path, hidden, found)),
         Kind::Map(entries) => {
             for entry in entries {
+                if is_no_key(&entry.key, entry.value.is_null()) {
+                    found(path, &key_as_scalar(entry));
+                }
                 let mut below = path.to_vec();
                 below.push(&entry.key);
                 let hides = hidden || hides(&below, matches!(entry.value.kind, Kind::Scalar(_)));
@@ -75,7 +151,9 @@ fn only_names_it(written: Option<&str>) -> bool {
     written
         .and_then(|text| text.strip_prefix("${"))
         .and_then(|text| text.strip_suffix('}'))
-        .is_some_and(|name| !name.contains('}'))
+        .is_some_and(|name| {
+            name.starts_with("file:") && !name.contains('}') || substitute::is_name(name)
+        })
 }
 
 fn hides(path: &[&str], scalar: bool) -> bool {
@@ -149,8 +227,25 @@ pub fn guess(source: &Source, start: usize, line: &str) -> Vec<Range<usize>> {
         ));
     } else {
         hidden.extend(after_keys(line));
+        hidden.extend(comment(line));
     }
     hidden
+}
+
+/// The comment at the end of `line`: often a value that was in use before.
+fn comment(line: &str) -> Option<Range<usize>> {
+    let mut quote = None;
+    let mut before = ' ';
+    for (at, c) in line.char_indices() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if matches!(c, '"' | '\'') && !before.is_alphanumeric() => quote = Some(c),
+            None if c == '#' && before.is_whitespace() => return Some(at + 1..line.len()),
+            _ => {}
+        }
+        before = c;
+    }
+    None
 }
 
 /// `user:password` of `scheme://user:password@host`, also where the scheme is missing.

@@ -1,5 +1,6 @@
 //! A YAML value that knows where it stands.
 
+use std::fmt;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -30,7 +31,6 @@ pub enum Kind {
 }
 
 /// A scalar's text.
-#[derive(Debug)]
 pub struct Scalar {
     /// Its text, `${...}` replaced.
     pub text: String,
@@ -44,6 +44,13 @@ pub struct Scalar {
     pub lead: Option<u32>,
     /// Where it stands, in bytes.
     pub span: Range<usize>,
+}
+
+/// Where it stands alone: nothing says here whether the text is a secret.
+impl fmt::Debug for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scalar({:?})", self.span)
+    }
 }
 
 /// A key with its value.

@@ -6,6 +6,7 @@
 //! (`${...}`) is never quoted.
 
 use super::context::Context;
+use super::mask;
 use super::problem::{Place, quote};
 use super::scalar::{Text, broken, kind, text, truth};
 use super::suggest;
@@ -76,9 +77,10 @@ impl<'a> Map<'a> {
         for entry in self.own.iter().take_while(|_| !self.context.full()) {
             if !known.contains(&&*entry.key) {
                 let hint = suggest::hint(&entry.key, known.iter().copied(), "keys");
+                let key = mask::key(&entry.key, entry.value.is_null());
                 self.context.error(
                     entry.place,
-                    format!("unknown key {} in {}", quote(&entry.key), self.what),
+                    format!("unknown key {key} in {}", self.what),
                     hint,
                 );
             }

@@ -1,7 +1,7 @@
 //! Keys that nobody knows, and those of the predecessor that have no equal:
 //! accepted with a warning that says what replaced them.
 
-use super::problem::quote;
+use super::mask;
 use super::reader::Map;
 use super::suggest;
 
@@ -23,7 +23,11 @@ pub fn only(map: &Map<'_>, known: &[&str]) {
         let hint = suggest::hint(&entry.key, known.iter().copied(), "keys");
         map.context.error(
             entry.place,
-            format!("unknown key {} {}", quote(&entry.key), within(map)),
+            format!(
+                "unknown key {} {}",
+                mask::key(&entry.key, entry.value.is_null()),
+                within(map)
+            ),
             hint,
         );
     }

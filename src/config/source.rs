@@ -19,8 +19,7 @@ pub struct Excerpt {
     pub caret: usize,
 }
 
-/// One file that was read.
-#[derive(Debug)]
+/// One file that was read; it holds secrets, so it has no `Debug`.
 pub struct Source {
     /// As it was named or found.
     pub path: PathBuf,

@@ -81,15 +81,10 @@ fn value(context: &Context<'_>, name: &str, file: u32) -> Result<String, (String
     if let Some(path) = name.strip_prefix("file:") {
         return content(context, path, file);
     }
-    let named = name
-        .chars()
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !named {
-        let message = format!("{} is no name of an environment variable", quote(name));
+    if !is_name(name) {
+        // not quoted: it may be a piece of a secret
         return Err((
-            message,
+            "what stands between `${` and `}` is no name of an environment variable".to_owned(),
             "write `${NAME}` or `${file:PATH}`; for a literal `${` write `$${`".to_owned(),
         ));
     }
@@ -97,6 +92,12 @@ fn value(context: &Context<'_>, name: &str, file: u32) -> Result<String, (String
         let hint = format!("set it where the agent is started (`{name}=... graphite-pager run`), or read a file with `${{file:PATH}}`");
         (format!("the environment variable `{name}` is not set"), hint)
     })
+}
+
+/// Whether `text` can be the name of an environment variable.
+pub fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn content(context: &Context<'_>, path: &str, file: u32) -> Result<String, (String, String)> {

@@ -14,8 +14,9 @@ use std::rc::Rc;
 use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, Span, Tag};
 
 use super::context::Context;
+use super::mask;
 pub use super::node::{Entry, Kind, Node, Scalar};
-use super::problem::{Place, quote};
+use super::problem::Place;
 use super::substitute;
 use super::syntax;
 
@@ -323,7 +324,7 @@ impl Composer<'_, '_> {
 fn report_twice(context: &Context<'_>, key: &str, first: Place, second: Place) {
     let message = format!(
         "{} is given twice in one map, here and at {}",
-        quote(key),
+        mask::key(key, false),
         context.show(second)
     );
     context.error(first, message, "keep one of the two");

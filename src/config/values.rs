@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderName, HeaderValue};
 use url::Url;
 
+use super::mask;
 use super::problem::quote;
 use super::reader::Map;
 use super::scalar::{self, Text};
@@ -79,17 +80,29 @@ pub fn size(map: &Map<'_>, key: &str) -> Option<u64> {
 /// A URL for links: it is shown, so it is text.
 pub fn link_base(map: &Map<'_>, key: &str) -> Option<String> {
     let text = map.filled(key)?;
-    let url = url_of(map, key, text)?;
-    if url.password().is_some() {
-        let message = format!(
-            "{} holds a password, and would be shown to everybody who is told",
-            map.name(key)
-        );
-        map.context
-            .error(text.place, message, "take the part before `@` out");
-        return None;
-    }
+    url_of(map, key, text)?;
+    without_login(map, key, text)?;
     Some(text.value.trim().trim_end_matches('/').to_owned())
+}
+
+/// Refuses a link with a user or a password (a token may stand for either), also
+/// where the rest of it is a template.
+fn without_login(map: &Map<'_>, key: &str, text: Text<'_>) -> Option<()> {
+    let addresses = text.value.split("://").skip(1);
+    let login = |rest: &str| {
+        let authority = rest.split(['/', '?', '#', '\\', '{']).next();
+        authority.is_some_and(|authority| authority.contains('@'))
+    };
+    if !addresses.into_iter().any(login) {
+        return Some(());
+    }
+    let message = format!(
+        "{} holds a user or a password, and would be shown to everybody who is told",
+        map.name(key)
+    );
+    map.context
+        .error(text.place, message, "take the part before `@` out");
+    None
 }
 
 /// The value of `key` as an address that is kept secret.
@@ -122,6 +135,7 @@ pub fn template(map: &Map<'_>, key: &str) -> Option<Template> {
 pub fn link_template(map: &Map<'_>, key: &str) -> Option<String> {
     let text = map.filled(key)?;
     map.understood(key, text, "a template", Template::parse(text.value))?;
+    without_login(map, key, text)?;
     if !text.value.contains("{{") && !text.value.contains("{%") {
         url_of(map, key, text)?;
     }
@@ -135,14 +149,12 @@ pub fn headers(map: &Map<'_>, key: &str) -> Vec<(String, Secret)> {
     };
     let mut found = Vec::new();
     for entry in headers.entries() {
-        let name = headers.name(&entry.key);
+        let shown = mask::key(&entry.key, entry.value.is_null());
+        let name = headers.name(shown.trim_matches('`'));
         if HeaderName::from_bytes(entry.key.as_bytes()).is_err() {
             let hint = "letters, digits and `-`, such as `X-Scope-OrgID`";
-            map.context.error(
-                entry.place,
-                format!("{} is no name of a header", quote(&entry.key)),
-                hint,
-            );
+            map.context
+                .error(entry.place, format!("{shown} is no name of a header"), hint);
         }
         let Some(text) = scalar::text(map.context, &entry.value, &name, "text") else {
             continue;

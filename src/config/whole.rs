@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::alerts::{self, Surroundings};
 use super::context::Context;
+use super::mask;
 use super::predecessor::{self, Flat};
 use super::problem::{Place, quote};
 use super::reader::Map;
@@ -87,7 +88,7 @@ impl Whole {
         if let Some(first) = known.get(&entry.key) {
             let message = format!(
                 "{} is given in two files, here and at {}",
-                quote(&entry.key),
+                mask::key(&entry.key, entry.value.is_null()),
                 context.show(entry.place)
             );
             context.error(*first, message, "keep one of the two; only `alerts`, `receivers` and `routes` of several files add up");

@@ -3,7 +3,8 @@
 //! No shell is between, so no series can smuggle a command in. The program has
 //! its own process group, which is killed whole at its deadline, with whatever
 //! it forked; neither a child that lives on nor an output that nobody closes
-//! holds a delivery. Its environment and working folder are the agent's.
+//! holds a delivery. Its working folder is the agent's, and so is its environment
+//! but for the variables that the agent takes its own secrets from.
 
 use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
@@ -16,6 +17,7 @@ use tokio::process::{Child, Command};
 use super::message::{Message, Outcome};
 use super::settings;
 use super::{document, text};
+use crate::secret::Censor;
 
 /// Bytes of the program's output that are kept, the last ones.
 const OUTPUT: usize = 4 * 1024;
@@ -66,7 +68,11 @@ pub async fn send(settings: &settings::Command, message: &Message) -> Outcome {
     match ended {
         Ok(Ok(status)) if status.success() => Outcome::Accepted,
         Ok(Ok(status)) => later(
-            format!("`{name}` {}{}", describe(status), last_line(&output)),
+            format!(
+                "`{name}` {}{}",
+                describe(status),
+                last_line(&output, settings)
+            ),
             false,
         ),
         Ok(Err(error)) => later(format!("cannot run `{name}`: {error}"), true),
@@ -74,7 +80,7 @@ pub async fn send(settings: &settings::Command, message: &Message) -> Outcome {
             format!(
                 "`{name}` did not end within {} and was killed{}",
                 crate::alert::duration::format(settings.timeout),
-                last_line(&output)
+                last_line(&output, settings)
             ),
             true,
         ),
@@ -93,7 +99,11 @@ fn later(why: String, unsure: bool) -> Outcome {
 }
 
 fn spawn(settings: &settings::Command) -> std::io::Result<Child> {
-    Command::new(&settings.program)
+    let mut command = Command::new(&settings.program);
+    for name in &settings.withheld {
+        command.env_remove(name);
+    }
+    command
         .args(&settings.arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -156,7 +166,8 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn last_line(output: &[u8]) -> String {
+/// Its last line, without those of its arguments that may be secret (`--token TOKEN`).
+fn last_line(output: &[u8], settings: &settings::Command) -> String {
     let output = String::from_utf8_lossy(output);
     let line = output
         .lines()
@@ -164,7 +175,24 @@ fn last_line(output: &[u8]) -> String {
         .map(str::trim)
         .find(|line| !line.is_empty());
     line.map_or_else(String::new, |line| {
-        format!(": {}", text::clip(&text::clean(line), 300))
+        let line = censor(settings).hide(line);
+        format!(": {}", text::clip(&text::clean(&line), 300))
+    })
+}
+
+/// Hides arguments, save paths and the names of options, which say what went wrong.
+fn censor(settings: &settings::Command) -> Censor {
+    let arguments = settings.arguments.iter();
+    arguments.fold(Censor::new(), |censor, argument| {
+        let value = match argument.split_once('=') {
+            Some((name, value)) if name.starts_with('-') => value,
+            _ if argument.starts_with('-') => return censor.keys_in(argument),
+            _ => argument,
+        };
+        if value.starts_with(['/', '.']) {
+            return censor.keys_in(value);
+        }
+        censor.whole(value).keys_in(argument)
     })
 }
 

@@ -149,6 +149,7 @@ mod tests {
                 program: "x".into(),
                 arguments: Vec::new(),
                 timeout,
+                withheld: Default::default(),
             });
             let patience = Sender::new(&program, &http).unwrap().patience();
             assert!(patience > timeout, "{seconds} s: {patience:?}");

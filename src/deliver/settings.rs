@@ -3,6 +3,7 @@
 //! Values are valid when they exist: addresses and URLs parse, templates
 //! compile. `config/` reads them and composes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -152,6 +153,8 @@ pub struct Command {
     pub arguments: Vec<String>,
     /// It is killed after this.
     pub timeout: Duration,
+    /// Environment variables of the agent that it does not see.
+    pub withheld: BTreeSet<String>,
 }
 
 /// Arguments may hold keys (`--token ${TOKEN}`): they are counted, not shown.
@@ -168,7 +171,14 @@ impl fmt::Debug for Command {
 /// A receiver's address as a parsed URL; an error never quotes it.
 pub fn parse_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+    // the parser would take `https:user:password@host`, and make a path of it
+    let whole = text
+        .get(url.scheme().len()..)
+        .is_some_and(|rest| rest.starts_with("://"));
+    if !whole
+        || !matches!(url.scheme(), "http" | "https")
+        || url.host_str().is_none_or(str::is_empty)
+    {
         return Err("expected http:// or https:// and a host".to_owned());
     }
     Ok(url)

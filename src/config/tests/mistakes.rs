@@ -668,7 +668,7 @@ fn values_from_outside_that_cannot_be_had() {
             "4:14: the environment variable `NOPE` is not set",
             &format!("4:22: cannot read `{}`: there is no such file", "none"),
             "4:35: cannot read `empty`: it is empty",
-            "4:49: `a b` is no name of an environment variable",
+            "4:49: what stands between `${` and `}` is no name of an environment variable",
             "4:56: `${` has no `}`",
         ]
     );
