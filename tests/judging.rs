@@ -815,7 +815,7 @@ fn a_group_that_fails_alone_is_told_by_its_name() {
 
 /// A receiver at the stand-in for PagerDuty, which is as strict as the schema.
 fn receiver(pagerduty: &PagerDuty) -> String {
-    let key = "0123456789abcdef0123456789abcdef";
+    let key = "s3cr3t789abcdef0123456789abcdef0";
     let url = pagerduty.url();
     format!(
         "receivers: {{oncall: {{pagerduty: {{routing_key: '{key}', url: '{url}'}}}}, \

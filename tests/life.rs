@@ -463,7 +463,7 @@ fn heart_beats_only_while_all_is_well() {
     let graphite = graphite(1.0);
     graphite.down();
     let heart = Sink::start();
-    let more = format!("heartbeat: {}/ping/1", heart.url());
+    let more = format!("heartbeat: {}/ping/s3cr3t", heart.url());
     let mut agent = Setup::new(&configuration(&graphite, &more, LOAD)).start();
     agent.wait_stdout("[CRITICAL] graphite-pager 127.0.0.1");
     assert!(heart.requests().is_empty(), "it is not well");
@@ -471,11 +471,11 @@ fn heart_beats_only_while_all_is_well() {
     let beats = heart.wait_for(1, DEADLINE);
     assert_eq!(
         (beats[0].method.as_str(), beats[0].path.as_str()),
-        ("GET", "/ping/1")
+        ("GET", "/ping/s3cr3t")
     );
     assert!(!graphite.requests_for("load").is_empty());
     assert!(
-        !agent.stderr().contains("/ping/1"),
+        !agent.stderr().contains("/ping/s3cr3t"),
         "the address is a secret"
     );
 }

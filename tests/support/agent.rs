@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::kept::{self, Run};
 use super::{DEADLINE, poll};
 
 /// What the environment must not bring along: it wins over the file, or leads requests elsewhere.
@@ -284,6 +285,15 @@ impl Drop for Agent {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.stdout.finish();
+        self.stderr.finish();
+        kept::keep(&Run {
+            folder: self.setup.folder(),
+            arguments: &self.setup.arguments,
+            environment: &self.setup.environment,
+            stdout: self.stdout(),
+            stderr: self.stderr(),
+        });
         if thread::panicking() {
             eprintln!(
                 "--- the agent's stdout\n{}--- the agent's stderr\n{}---",

@@ -13,12 +13,12 @@ use super::smtp::Smtp;
 use super::{DEADLINE, poll};
 
 /// Integration keys; secrets as far as logs go.
-pub const KEY: &str = "0123456789abcdef0123456789abcdef";
-pub const OTHER_KEY: &str = "fedcba9876543210fedcba9876543210";
+pub const KEY: &str = "s3cr3t789abcdef0123456789abcdef0";
+pub const OTHER_KEY: &str = "s3cr3tcba9876543210fedcba9876543";
 
 /// Parts of addresses and passwords.
-pub const PATH: &str = "hush-hush-path";
-pub const PASSWORD: &str = "hush-hush-password";
+pub const PATH: &str = "s3cr3t-path";
+pub const PASSWORD: &str = "s3cr3t-password";
 
 /// A stand-in Graphite with one target, `load`, and an agent that watches it.
 pub struct Bench {

@@ -14,6 +14,7 @@ pub mod bench;
 pub mod faults;
 pub mod graphite;
 pub mod http;
+pub mod kept;
 pub mod mime;
 pub mod pagerduty;
 pub mod proxy;
