@@ -4,13 +4,14 @@
 //! it names nothing that no message has. It may still fail for one message (a
 //! division by zero, too much work): then the caller takes the built-in words
 //! and says so, since a template must never cost a notification. It reads no
-//! files and includes no other template; its work (fuel) and its output are
-//! bounded.
+//! files and includes no other template; its length, its work (fuel, which what
+//! it allocates counts for too), its output and its stack are bounded.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::LazyLock;
+use std::thread;
 
 use minijinja::{AutoEscape, Environment, Error, State, Value};
 
@@ -21,6 +22,20 @@ use crate::secret::Censor;
 
 /// Instructions that one rendering may take.
 const FUEL: u64 = 100_000;
+
+/// Bytes of a template.
+const LONGEST: usize = 16 * 1024;
+
+/// Bytes of one `{{ }}` or `{% %}`: the library takes long to read thousands of
+/// operators in a row.
+const LONGEST_TAG: usize = 2 * 1024;
+
+/// Bytes of a template without statements that can nest no deeper than any stack.
+const SHORT: usize = 400;
+
+/// Bytes of stack for all others: two thousand for each of their own. What is not
+/// used costs address space alone.
+const STACK: usize = 64 << 20;
 
 /// Bytes that one rendering may produce.
 const OUTPUT: usize = 256 * 1024;
@@ -100,6 +115,22 @@ impl Template {
     }
 
     fn parse_with(source: &str, names: &[&str]) -> Result<Self, String> {
+        if source.len() > LONGEST {
+            return Err(format!(
+                "it is longer than {} KiB, which no message needs",
+                LONGEST >> 10
+            ));
+        }
+        if longest_tag(source) > LONGEST_TAG {
+            return Err(format!(
+                "one of its `{{{{ }}}}` or `{{% %}}` is longer than {} KiB; divide it with `{{% set %}}`",
+                LONGEST_TAG >> 10
+            ));
+        }
+        with_room(source, || Self::check(source, names))
+    }
+
+    fn check(source: &str, names: &[&str]) -> Result<Self, String> {
         let template = PLAIN
             .template_from_str(source)
             .map_err(|error| explain(&error))?;
@@ -143,6 +174,10 @@ impl Template {
     }
 
     pub(super) fn fill(&self, context: Value, escape: Escape) -> Result<String, String> {
+        with_room(&self.source, || self.fill_here(context, escape))
+    }
+
+    fn fill_here(&self, context: Value, escape: Escape) -> Result<String, String> {
         let environment = match escape {
             Escape::None => &*PLAIN,
             Escape::Url => &*URL,
@@ -157,6 +192,52 @@ impl Template {
             .map_err(|error| explain(&error))?;
         String::from_utf8(output.0).map_err(|error| error.to_string())
     }
+}
+
+/// Bytes of the longest `{{ }}` or `{% %}` of `source`. An end within quotes counts
+/// as one: what a template can do is bounded elsewhere, this bounds honest mistakes.
+fn longest_tag(source: &str) -> usize {
+    let mut rest = source;
+    let mut longest = 0;
+    while let Some((begin, end)) = [("{{", "}}"), ("{%", "%}")]
+        .into_iter()
+        .filter_map(|(open, close)| Some((rest.find(open)?, close)))
+        .min()
+        .map(|(begin, close)| {
+            let inside = rest.get(begin..).unwrap_or_default();
+            (
+                begin,
+                begin + inside.find(close).map_or(inside.len(), |at| at + 2),
+            )
+        })
+    {
+        longest = longest.max(end - begin);
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    longest
+}
+
+/// Does `work` where a template of any shape has stack enough: the library reads
+/// `- - - - 1` and `{% elif %}` by recursion, and an overflow would end the agent.
+fn with_room<T: Send>(
+    source: &str,
+    work: impl FnOnce() -> Result<T, String> + Send,
+) -> Result<T, String> {
+    if source.len() <= SHORT && !source.contains("{%") {
+        return work();
+    }
+    thread::scope(|scope| {
+        let thread = thread::Builder::new()
+            .name("template".to_owned())
+            .stack_size(STACK)
+            .spawn_scoped(scope, work);
+        match thread {
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|_| Err("it cannot be rendered".to_owned())),
+            Err(error) => Err(format!("there is no memory to render it: {error}")),
+        }
+    })
 }
 
 /// What a template of a message sees. What a message lacks is undefined, so
@@ -372,6 +453,19 @@ mod tests {
         ] {
             let error = Template::parse(source).unwrap_err();
             assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_template_and_each_of_its_expressions_have_a_greatest_length() {
+        let text = "x".repeat(LONGEST - 20);
+        assert!(Template::parse(&format!("{text}{{{{ series }}}}")).is_ok());
+        let error = Template::parse(&"x".repeat(LONGEST + 1)).unwrap_err();
+        assert!(error.contains("longer than 16 KiB"), "{error}");
+        for (open, close) in [("{{ series", " }}"), ("{% set a = 1", " %}")] {
+            let long = format!("{{{{ series }}}}{open}{}{close}", " ".repeat(LONGEST_TAG));
+            let error = Template::parse(&long).unwrap_err();
+            assert!(error.contains("longer than 2 KiB"), "{error}");
         }
     }
 
