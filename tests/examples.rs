@@ -306,7 +306,13 @@ fn every_example_is_tried_here_and_listed() {
     let names: BTreeSet<String> = folders
         .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
-    let tried = ["from-graphite-pager", "minimal", "pagerduty-and-email"];
+    // the unit is held by tests/security.rs and tests/readme.rs
+    let tried = [
+        "from-graphite-pager",
+        "minimal",
+        "pagerduty-and-email",
+        "systemd",
+    ];
     assert_eq!(names, tried.map(str::to_owned).into());
     let list = std::fs::read_to_string(root().join("README.md")).unwrap();
     for name in names {

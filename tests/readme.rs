@@ -349,7 +349,7 @@ impl Reader {
                 .unwrap()
                 .text
                 .replace("smtp://localhost:25", &mail),
-            "alerts/README.md" => String::new(),
+            "alerts/README.md" | "examples/systemd/README.md" => String::new(),
             _ => read(folder.join("alerts.yml").to_str().unwrap()),
         };
         // a fixed port may be taken by another test
@@ -437,7 +437,8 @@ fn instead(line: &str, words: &[&str]) {
         // want root and systemd; the unit has a test of its own
         ["sudo", "cp", unit, "/etc/systemd/system/"] => assert!(root().join(unit).is_file()),
         ["sudo", "systemctl", "enable", "--now", unit] => {
-            assert!(root().join(format!("examples/{unit}.service")).is_file());
+            let unit = format!("examples/systemd/{unit}.service");
+            assert!(root().join(unit).is_file());
         }
         _ => panic!("`{line}` is neither run nor is there a reason why not"),
     }
@@ -479,7 +480,7 @@ fn every_command_within_a_sentence_is_one_that_the_program_knows() {
 
 #[test]
 fn the_unit_of_systemd_starts_what_there_is_where_it_may_write() {
-    let unit = read("examples/graphite-pager.service");
+    let unit = read("examples/systemd/graphite-pager.service");
     let value = |key: &str| {
         let line = unit
             .lines()
