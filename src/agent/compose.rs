@@ -102,7 +102,11 @@ fn key(incident: &Incident, job: &Job) -> Option<Key> {
 pub fn docs(instance: &str, incident: &Incident) -> Option<String> {
     let context = context(instance, incident);
     links::docs(&incident.about.docs, &context).unwrap_or_else(|error| {
-        tracing::error!(alert = %name(&incident.group), series = %name(&incident.series), "{error}");
+        tracing::error!(
+            alert = name(&incident.group).as_str(),
+            series = name(&incident.series).as_str(),
+            "{error}"
+        );
         None
     })
 }
@@ -114,7 +118,11 @@ pub fn graph(instance: &str, incident: &Incident, base: &Url) -> Option<String> 
         GraphLink::Link(link) => match links::graph_template(link, &context(instance, incident)) {
             Ok(link) => Some(link),
             Err(error) => {
-                tracing::error!(alert = %name(&incident.group), series = %name(&incident.series), "{error}");
+                tracing::error!(
+                    alert = name(&incident.group).as_str(),
+                    series = name(&incident.series).as_str(),
+                    "{error}"
+                );
                 None
             }
         },

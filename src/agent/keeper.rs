@@ -231,8 +231,8 @@ impl Keeper {
                 let twice = self.desk.world.evaluated(&group, &report, slot, now());
                 if let Some(legend) = twice.first() {
                     tracing::warn!(
-                        alert = %name(&group.name),
-                        series = %name(legend),
+                        alert = name(&group.name).as_str(),
+                        series = name(legend).as_str(),
                         count = twice.len(),
                         "Graphite returned the same legend more than once: the alias hides something, the worst reading counts"
                     );
@@ -304,8 +304,8 @@ impl Keeper {
         self.commit().await;
         for change in self.desk.world.take_transitions() {
             tracing::info!(
-                alert = %name(&change.alert),
-                series = %name(&change.series),
+                alert = name(&change.alert).as_str(),
+                series = name(&change.series).as_str(),
                 incident = %change.incident,
                 from = %change.from,
                 to = %change.to,

@@ -68,7 +68,7 @@ pub async fn poll(
         if late > LATE {
             health.update(|health| health.late = health.late.saturating_add(1));
             tracing::warn!(
-                alert = %name(&group.name),
+                alert = name(&group.name).as_str(),
                 late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX),
                 "evaluating slot {slot} late"
             );
@@ -85,7 +85,11 @@ pub async fn poll(
 fn note_missed(group: &Group, missed: u64, health: &Health, why: &str) {
     if missed > 0 {
         health.update(|health| health.missed = health.missed.saturating_add(missed));
-        tracing::warn!(alert = %name(&group.name), missed, "missed slots: {why}");
+        tracing::warn!(
+            alert = name(&group.name).as_str(),
+            missed,
+            "missed slots: {why}"
+        );
     }
 }
 
@@ -101,7 +105,10 @@ async fn wait(
             Step::Due { slot, missed } => return Some((slot, missed)),
             Step::Wait(wait) => wait.map_or(NAP, |wait| wait.min(NAP)),
             Step::SetBack => {
-                tracing::warn!(alert = %name(&group.name), "the clock was set back: going on from the present");
+                tracing::warn!(
+                    alert = name(&group.name).as_str(),
+                    "the clock was set back: going on from the present"
+                );
                 continue;
             }
         };
@@ -155,8 +162,9 @@ async fn evaluate(
             return;
         };
         tracing::info!(
-            alert = %name(&group.name),
-            "trying slot {slot} again in {}", duration::format(wait)
+            alert = name(&group.name).as_str(),
+            "trying slot {slot} again in {}",
+            duration::format(wait)
         );
         tokio::select! {
             () = sleep(wait) => {}
@@ -173,19 +181,22 @@ impl Trouble {
     fn note(&mut self, group: &Group, failures: &[Failure]) {
         let Some(first) = failures.first() else {
             if self.0.take().is_some() {
-                tracing::info!(alert = %name(&group.name), "fetched again");
+                tracing::info!(alert = name(&group.name).as_str(), "fetched again");
             }
             return;
         };
         let why = first.to_string();
         if self.0.as_ref() == Some(&why) {
-            tracing::debug!(alert = %name(&group.name), "still cannot fetch: {why}");
+            tracing::debug!(
+                alert = name(&group.name).as_str(),
+                "still cannot fetch: {why}"
+            );
             return;
         }
         for failure in failures {
             tracing::warn!(
-                alert = %name(&group.name),
-                target = %name(&failure.target),
+                alert = name(&group.name).as_str(),
+                target = name(&failure.target).as_str(),
                 place = %failure.place,
                 "cannot fetch: {}", failure.error
             );
