@@ -151,22 +151,37 @@ impl Censor {
     }
 
     /// `text` with `***` in place of everything that is hidden, also where the
-    /// text was cut in the middle of it.
+    /// text was clipped (`…`) in the middle of it.
     pub fn hide(&self, text: &str) -> String {
-        let mut text = self.hidden.iter().fold(text.to_owned(), |text, form| {
+        let hidden = self.hide_whole(text);
+        match hidden.strip_suffix('…') {
+            Some(rest) => self.without_beginning(rest.to_owned()) + "…",
+            None => hidden,
+        }
+    }
+
+    /// The same for a text that was cut without a mark.
+    pub fn hide_cut(&self, text: &str) -> String {
+        self.without_beginning(self.hide_whole(text))
+    }
+
+    fn hide_whole(&self, text: &str) -> String {
+        self.hidden.iter().fold(text.to_owned(), |text, form| {
             match text.contains(form.as_str()) {
                 true => text.replace(form, "***"),
                 false => text,
             }
-        });
-        let whole = text.trim_end_matches('…').len();
-        let cut = self
-            .hidden
-            .iter()
-            .filter_map(|form| beginning_at_end(form, text.get(..whole)?))
+        })
+    }
+
+    /// `text` without the beginning of a secret at its end.
+    fn without_beginning(&self, mut text: String) -> String {
+        let beginnings = self.hidden.iter();
+        let cut = beginnings
+            .filter_map(|form| beginning_at_end(form, &text))
             .max();
         if let Some(length) = cut {
-            text.replace_range(whole - length..whole, "***");
+            text.replace_range(text.len() - length.., "***");
         }
         text
     }
@@ -246,8 +261,10 @@ mod tests {
     fn what_was_cut_within_a_secret_shows_no_part_of_it() {
         let censor = Censor::new().secret("0123456789abcdef");
         check(&censor, "no 0123456789…", "no ***…");
-        check(&censor, "no 012345678", "no ***");
-        check(&censor, "no 0123", "no 0123");
+        check(&censor, "no 0123…", "no 0123…");
+        assert_eq!(censor.hide_cut("no 012345678"), "no ***");
+        // whole, it is a word that only looks like one
+        check(&Censor::new().value("services"), "no_service", "no_service");
     }
 
     #[test]

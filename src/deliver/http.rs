@@ -175,7 +175,12 @@ pub fn host(url: &Url) -> String {
 
 /// What `answer` of `url`'s host means; `secrets` are not shown should it repeat them.
 pub fn settle(answer: &Answer, url: &Url, secrets: &[&str]) -> Outcome {
-    let why = || describe(answer, url, secrets);
+    settle_without(answer, url, &censor(url, secrets))
+}
+
+/// The same; what `censor` hides is not shown should it be repeated.
+pub fn settle_without(answer: &Answer, url: &Url, censor: &Censor) -> Outcome {
+    let why = || describe(answer, url, censor);
     match answer.status {
         200..=299 => Outcome::Accepted,
         429 => Outcome::Later {
@@ -198,7 +203,7 @@ pub fn settle(answer: &Answer, url: &Url, secrets: &[&str]) -> Outcome {
     }
 }
 
-fn describe(answer: &Answer, url: &Url, secrets: &[&str]) -> String {
+fn describe(answer: &Answer, url: &Url, censor: &Censor) -> String {
     let status = StatusCode::from_u16(answer.status)
         .ok()
         .and_then(|status| status.canonical_reason())
@@ -212,7 +217,10 @@ fn describe(answer: &Answer, url: &Url, secrets: &[&str]) -> String {
             "`{host}` answered {status}: redirects are not followed, give the receiver's final `url`"
         );
     }
-    let body = censor(url, secrets).hide(&answer.body);
+    let body = match answer.body.len() < BODY {
+        true => censor.hide(&answer.body),
+        false => censor.hide_cut(&answer.body),
+    };
     let body = text::clean(body.trim());
     match text::clip(&body, SHOWN) {
         body if body.is_empty() => format!("`{host}` answered {status}"),

@@ -152,9 +152,9 @@ impl Template {
         })
     }
 
-    /// Hides what looks like a key in it, should somebody repeat what was made of it.
-    pub fn censor(&self) -> Censor {
-        Censor::new().keys_in(&self.source)
+    /// Has `censor` hide what looks like a key in it, should somebody repeat what was made of it.
+    pub fn hide_keys(&self, censor: Censor) -> Censor {
+        censor.keys_in(&self.source)
     }
 
     /// The words that it makes of `message`, values as they are.

@@ -66,12 +66,14 @@ impl Sender {
             .map(|(_, value)| value.expose())
             .collect();
         match http::send(request.body(self.body(message)), &self.url).await {
-            Ok(mut answer) => {
-                if let Some(body) = &self.settings.body {
+            Ok(answer) => {
+                let censor = http::censor(&self.url, &secrets);
+                let censor = match &self.settings.body {
                     // it may hold a key of the user's, which nothing marks as one
-                    answer.body = body.censor().hide(&answer.body);
-                }
-                http::settle(&answer, &self.url, &secrets)
+                    Some(body) => body.hide_keys(censor),
+                    None => censor,
+                };
+                http::settle_without(&answer, &self.url, &censor)
             }
             Err(outcome) => outcome,
         }
