@@ -1498,7 +1498,8 @@ impl<'s> Day<'s> {
             seen.insert(key);
         }
         for (key, open) in &naive {
-            if !seen.contains(key) && !(key.0 == BUILT_IN && is_own(&key.1)) {
+            let own = key.0 == BUILT_IN && is_own(&key.1);
+            if !own && !seen.contains(key) {
                 differences.push(format!(
                     "{} {}: the agent says ok, the model {:?} {:?}",
                     key.0, key.1, open.level, open.inside

@@ -78,10 +78,7 @@ pub fn configured(seed: u64, edit: Edit) -> Configured {
 
 /// The receivers that are somewhere else under the second configuration, and
 /// those that are only called otherwise, as (old, new).
-pub fn changes(
-    old: &Configured,
-    new: &Configured,
-) -> (BTreeSet<Arc<str>>, Vec<(Arc<str>, Arc<str>)>) {
+pub fn changes(old: &Configured, new: &Configured) -> (BTreeSet<Arc<str>>, Renamed) {
     let moved = old.addresses.iter().filter(|(name, address)| {
         let now = new.addresses.get(*name);
         now.is_some_and(|now| now != *address)
@@ -105,6 +102,9 @@ pub fn changes(
 fn glob(text: &str) -> globset::GlobMatcher {
     Glob::new(text).expect("a glob").compile_matcher()
 }
+
+/// Names before and after.
+pub type Renamed = Vec<(Arc<str>, Arc<str>)>;
 
 type Pair = (Arc<Group>, model::Group);
 

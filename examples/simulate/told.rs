@@ -578,7 +578,7 @@ impl Told {
             }
         }
         // nobody believes in anything else
-        for (page, _) in &self.pages {
+        for page in self.pages.keys() {
             let configured = addresses.values().any(|address| *address == page.0);
             if configured && !self.confused.contains(&page.0) && !pages.contains(page) {
                 return Err(("a page stays open", format!("{} at {}", page.1, page.0)));

@@ -208,7 +208,8 @@ impl FetchError {
             | Self::Timeout { .. }
             | Self::TooManyRedirects { .. }
             | Self::WrongFormat { .. }
-            | Self::TooLarge { .. } => {}
+            | Self::TooLarge { .. }
+            | Self::TooMany { .. } => {}
         }
         self
     }

@@ -31,7 +31,7 @@ fn batch(number: u64) -> Batch {
     let mut dice = Dice::new(number);
     if dice.below(10) == 0 {
         // owed, and nothing to write: what came before it lasts all the same
-        let id = IncidentId::new("it", "Load", "gone", Timestamp::from_secs(1_700_000_000));
+        let id = IncidentId::new("it", "Load", "gone", Timestamp::from_secs(1_700_000_000), 1);
         let key = (id, Arc::from("oncall"), Arc::from(""));
         return Batch {
             owed: true,
@@ -48,7 +48,13 @@ fn batch(number: u64) -> Batch {
     let mut deliveries = BTreeMap::new();
     for _ in 0..rows {
         let series = format!("web-{}", dice.below(400));
-        let id = IncidentId::new("it", "Load", &series, Timestamp::from_secs(1_700_000_000));
+        let id = IncidentId::new(
+            "it",
+            "Load",
+            &series,
+            Timestamp::from_secs(1_700_000_000),
+            1,
+        );
         let key = (id, Arc::from("oncall"), Arc::from(""));
         let delivery = Delivery {
             tries: u32::try_from(number).unwrap(),
