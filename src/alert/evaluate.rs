@@ -65,6 +65,13 @@ pub struct Reading {
     pub counts: bool,
 }
 
+impl Reading {
+    /// Whether Graphite knows a series of that name.
+    pub fn is_of_a_metric(&self) -> bool {
+        matches!(self.why, Why::Returned | Why::Gone)
+    }
+}
+
 /// What a reading rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {

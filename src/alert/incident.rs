@@ -48,6 +48,9 @@ impl IncidentId {
         )
     }
 
+    /// Before all others.
+    pub(crate) const LEAST: Self = Self(Uuid::nil());
+
     /// The id that `text` writes; `None` if it is none.
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::parse_str(text).ok().map(Self)
@@ -114,7 +117,7 @@ pub struct Incident {
     /// Why its level last changed.
     pub reason: String,
     /// Its alert, as far as messages need it.
-    pub about: About,
+    pub about: Arc<About>,
     /// In which overflow incident it is told; `None`: alone.
     pub inside: Option<Subject>,
     /// Receivers beside those that routes name: fallbacks, and those of its members.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::alert::incident::{About, IncidentId, Subject};
+use crate::alert::incident::{IncidentId, Subject};
 use crate::alert::level::Levels;
 
 const LEVELS: [Level; 4] = [Level::Ok, Level::Warning, Level::NoData, Level::Critical];
@@ -40,7 +40,7 @@ fn incident(level: Level) -> Incident {
         no_data_since: None,
         words: None,
         reason: String::new(),
-        about: About::default(),
+        about: Arc::default(),
         inside: None,
         also: BTreeSet::new(),
     }

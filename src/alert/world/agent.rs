@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{LEAVE, World};
+use super::{DeliveryKey, LEAVE, RELEASE, World};
 use crate::alert::definition::Docs;
-use crate::alert::incident::{About, BUILT_IN, Incident, IncidentId, Subject};
+use crate::alert::delivery::Delivery;
+use crate::alert::incident::{About, BUILT_IN, IncidentId, Subject};
 use crate::alert::level::Level;
 use crate::alert::time::Timestamp;
 
@@ -69,6 +70,7 @@ impl World {
         self.ticked = now;
         self.leave(now);
         self.look_after_itself(now);
+        self.notice_hours(now);
         self.mark_all_due(now);
         self.troubled_receivers(now);
         self.clean_up(now);
@@ -87,13 +89,14 @@ impl World {
 
     /// Nothing may wait for an instant of a time that was wrong.
     pub(super) fn clock_set_back(&mut self, now: Timestamp) {
-        for (key, delivery) in &mut self.deliveries {
-            let before = delivery.clone();
-            delivery.never_in_the_future(now);
-            if *delivery != before {
-                self.dirty.deliveries.insert(key.clone());
+        for key in self.deliveries.keys().cloned().collect::<Vec<_>>() {
+            let edit = |delivery: &mut Delivery| delivery.never_in_the_future(now);
+            if self.deliveries.edit(&key, edit) {
+                self.dirty.deliveries.insert(key);
             }
         }
+        self.changes.give_up_at = Some(now);
+        self.touch_all();
         self.started = self.started.min(now);
         self.trying_since = self.trying_since.min(now);
         let memory = &mut self.memory;
@@ -138,6 +141,7 @@ impl World {
                     self.dirty.series.insert(key);
                 }
             }
+            self.touch_group(&name);
             self.dirty.heads.insert(Arc::clone(&name));
             self.dirty.known.insert(name);
         }
@@ -281,10 +285,10 @@ impl World {
             at,
             reason,
             |incident| {
-                incident.about = About {
+                incident.about = Arc::new(About {
                     docs,
                     ..About::default()
-                };
+                });
                 if words.is_some() {
                     incident.words = words;
                 }
@@ -295,12 +299,9 @@ impl World {
     /// The incident, where it is open, or else the open one of the same series.
     fn present(&self, id: IncidentId) -> Option<IncidentId> {
         let incident = self.incidents.get(&id)?;
-        let same = |other: &&Incident| {
-            other.is_open() && other.group == incident.group && other.series == incident.series
-        };
         match incident.is_open() {
             true => Some(id),
-            false => self.incidents.values().find(same).map(|open| open.id),
+            false => self.open_of(&incident.group, &incident.series),
         }
     }
 
@@ -309,38 +310,40 @@ impl World {
     pub(super) fn troubled_receivers(&mut self, now: Timestamp) {
         let mut troubled: BTreeMap<Arc<str>, String> = BTreeMap::new();
         let mut fallbacks = Vec::new();
-        for ((id, receiver, _), delivery) in &self.deliveries {
+        for (receiver, owed) in self.deliveries.owed() {
             let Some(policy) = self.setup.policy(receiver) else {
                 continue;
             };
-            let late = delivery.due_since.map(|since| now.since(since));
-            let refused = delivery.rejected && late.is_some();
-            let late = late.filter(|late| *late >= policy.fallback_after);
-            if !refused && late.is_none() {
+            let before = now.minus(policy.fallback_after);
+            let late = owed.since.iter().take_while(|(since, _)| *since <= before);
+            let late = || late.clone().map(|(_, key)| key);
+            let refused = owed.refused.first();
+            let Some(first) = refused.or_else(|| late().next()) else {
                 continue;
-            }
-            let why = delivery.why.as_deref().unwrap_or("no attempt was answered");
-            let words = if refused {
-                format!("rejects what it is told: {why}")
-            } else {
-                format!("cannot be told: {why}")
             };
-            troubled.entry(Arc::clone(receiver)).or_insert(words);
+            let why = self.deliveries.get(first).and_then(|d| d.why.as_deref());
+            let why = why.unwrap_or("no attempt was answered");
+            let words = match refused {
+                Some(_) => format!("rejects what it is told: {why}"),
+                None => format!("cannot be told: {why}"),
+            };
+            troubled.insert(Arc::clone(receiver), words);
             if let Some(fallback) = &policy.fallback {
-                // what waits for a refused end of its series is refused with it
-                let present = self.present(*id);
-                fallbacks.extend(present.map(|id| (id, Arc::clone(fallback))));
+                for (id, ..) in owed.refused.iter().chain(late()) {
+                    // what waits for a refused end of its series is refused with it
+                    let present = self.present(*id).and_then(|id| self.incidents.get(&id));
+                    let untold = present.filter(|incident| !incident.also.contains(fallback));
+                    fallbacks.extend(untold.map(|incident| (incident.id, Arc::clone(fallback))));
+                }
             }
         }
         for (id, fallback) in fallbacks {
-            let Some(incident) = self.incidents.get_mut(&id) else {
-                continue;
-            };
-            if incident.is_open() && incident.also.insert(fallback) {
-                self.dirty.incidents.insert(id);
-                self.dirty.owed = true;
-                self.ensure_deliveries(id, now, now);
-            }
+            self.incidents.change(&id, |incident| {
+                incident.also.insert(fallback);
+            });
+            self.dirty.incidents.insert(id);
+            self.dirty.owed = true;
+            self.ensure_deliveries(id, now, now);
         }
         let open = self.named.keys().filter(|(group, _)| &**group == BUILT_IN);
         let named =
@@ -369,12 +372,13 @@ impl World {
     /// Whether a receiver was in trouble before a start or an absence and is, or
     /// may be, owed something that would show how it is now.
     fn is_unproven(&self, name: &str, now: Timestamp) -> bool {
+        let waits = |(id, receiver, _): &DeliveryKey| {
+            let incident = self.incidents.get(id);
+            **receiver == *name && incident.is_some_and(|i| !self.released(&i.group, now))
+        };
+        let waiting = now.since(self.started) < RELEASE;
         self.unproven.contains(name)
-            && self.deliveries.iter().any(|((id, receiver, _), delivery)| {
-                let incident = self.incidents.get(id);
-                let waits = |i: &Incident| !self.released(&i.group, now);
-                **receiver == *name && (delivery.due_since.is_some() || incident.is_some_and(waits))
-            })
+            && (self.deliveries.is_owed(name) || (waiting && self.deliveries.keys().any(waits)))
     }
 
     /// Groups whose latest fetch failed, and groups that were tried.

@@ -44,7 +44,7 @@ pub struct Batch {
     /// Series with a running clock or an incident, by group and legend.
     pub series: Vec<(SeriesKey, Option<Active>)>,
     /// Incidents.
-    pub incidents: Vec<(IncidentId, Option<Incident>)>,
+    pub incidents: Vec<(IncidentId, Option<Arc<Incident>>)>,
     /// Deliveries.
     pub deliveries: Vec<(DeliveryKey, Option<Delivery>)>,
     /// The agent's own memory.
@@ -66,7 +66,7 @@ pub struct Saved {
     /// Series with a running clock or an incident.
     pub series: BTreeMap<SeriesKey, Active>,
     /// Incidents.
-    pub incidents: BTreeMap<IncidentId, Incident>,
+    pub incidents: BTreeMap<IncidentId, Arc<Incident>>,
     /// Deliveries.
     pub deliveries: BTreeMap<DeliveryKey, Delivery>,
     /// The agent's own memory.
@@ -143,7 +143,7 @@ impl World {
         let incidents = dirty
             .incidents
             .into_iter()
-            .map(|id| (id, self.incidents.get(&id).cloned()));
+            .map(|id| (id, self.incidents.shared(&id)));
         // receivers that are gone are told the end only while the process lives
         let lasting = dirty
             .deliveries

@@ -13,11 +13,17 @@
 //! - `silence.rs`: many series that fall silent at once
 //! - `telling.rs`: who is owed something, and what came of an attempt
 //! - `next.rs`: the most urgent thing to tell a receiver
+//! - `incidents.rs`, `deliveries.rs`, `agenda.rs`: what there is, with indexes; `changes.rs`: what
+//!   to look at again
 //! - `setup.rs`: a new configuration, a start from the store
 //! - `batch.rs`: what has to be written
 
+mod agenda;
 mod agent;
 mod batch;
+mod changes;
+mod deliveries;
+mod incidents;
 mod next;
 mod overflow;
 mod pass;
@@ -33,7 +39,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use agenda::Agenda;
 pub use batch::{Batch, Saved};
+use changes::Changes;
+use deliveries::Deliveries;
+use incidents::Incidents;
 pub use next::{Job, Next};
 pub use pass::Report;
 pub use setup::Setup;
@@ -44,7 +54,7 @@ use serde::{Deserialize, Serialize};
 use super::definition::Group;
 use super::delivery::Delivery;
 use super::group::Life;
-use super::incident::{BUILT_IN, Incident, IncidentId};
+use super::incident::{About, BUILT_IN, Incident, IncidentId};
 use super::level::Level;
 use super::receiver::Policy;
 use super::schedule::Schedule;
@@ -68,6 +78,8 @@ pub(crate) struct Entry {
     pub life: Life,
     /// When its incidents end because it left the configuration.
     pub leaves_at: Option<Timestamp>,
+    /// What messages say of its alerts: one for all incidents that say the same.
+    pub abouts: Vec<Arc<About>>,
 }
 
 impl Entry {
@@ -129,8 +141,10 @@ pub struct World {
     /// Receivers that were in trouble before that and have not taken anything since.
     unproven: BTreeSet<Arc<str>>,
     groups: BTreeMap<Arc<str>, Entry>,
-    incidents: BTreeMap<IncidentId, Incident>,
-    deliveries: BTreeMap<DeliveryKey, Delivery>,
+    incidents: Incidents,
+    deliveries: Deliveries,
+    agenda: Agenda,
+    changes: Changes,
     /// Open incidents that no series' `Active` names, by group and series name:
     /// overflow, and the agent's own.
     named: BTreeMap<(Arc<str>, Arc<str>), IncidentId>,

@@ -4,9 +4,9 @@
 //! owed is looked at anew, so the newest state wins. What an attempt may leave
 //! behind is marked before it is made.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::agenda::{Place, Rank};
 use super::{DeliveryKey, RELEASE, World};
 use crate::alert::delivery::{Delivery, KeyOf, Owes, Tell, desired};
 use crate::alert::incident::IncidentId;
@@ -37,11 +37,25 @@ pub struct Job {
     pub perhaps: Option<Level>,
 }
 
-/// Least first: how suspect it is, how urgent, since when it is due.
-type Rank = (u32, u8, Timestamp);
+/// A delivery, and what its receiver is told.
+type What = (DeliveryKey, Tell, Level);
 
-/// Incidents by group and series.
-type Over = HashMap<(Arc<str>, Arc<str>), Vec<IncidentId>>;
+/// What a look at a delivery finds.
+enum Found {
+    /// Nothing before this instant.
+    Later(Timestamp),
+    /// This, now.
+    Now(Rank, What),
+}
+
+impl Found {
+    fn place(&self) -> Place {
+        match self {
+            Self::Later(at) => Place::Later(*at),
+            Self::Now(rank, _) => Place::Ready(*rank),
+        }
+    }
+}
 
 /// What a receiver's worker does next.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,70 +70,32 @@ impl World {
     /// The most urgent thing to tell `receiver` now. What is marked by it has to
     /// be written before it is sent.
     pub fn next(&mut self, receiver: &Arc<str>, now: Timestamp) -> Next {
-        let mut best: Option<(Rank, DeliveryKey, Tell, Level)> = None;
-        let mut wake: Option<Timestamp> = None;
-        let sooner =
-            |wake: Option<Timestamp>, at| Some(wake.map_or(at, |wake: Timestamp| wake.min(at)));
         let Some(policy) = self.policy(receiver).cloned() else {
             return Next::Wait(None);
         };
-        let mine = self
-            .deliveries
-            .iter()
-            .filter(|((_, name, _), _)| name == receiver);
-        let mut routed: Option<(IncidentId, BTreeSet<Arc<str>>)> = None;
-        let over = self.over();
-        for (key, delivery) in mine {
-            let Some(incident) = self.incidents.get(&key.0) else {
-                continue;
-            };
-            if !self.released(&incident.group, now) {
-                wake = sooner(wake, self.started.plus(RELEASE));
-                continue;
-            }
-            if routed.as_ref().is_none_or(|(id, _)| *id != key.0) {
-                routed = Some((key.0, self.receivers_of(key.0)));
-            }
-            let Some((_, names)) = &routed else { continue };
-            let situation = self.situation(incident, names, receiver, now);
-            let level = desired(incident, &policy, &situation);
-            match delivery.owes(incident, &policy, &situation) {
-                Owes::Nothing if situation.held => {
-                    wake = self
-                        .next_change(&incident.group, now)
-                        .into_iter()
-                        .chain(wake)
-                        .min();
-                }
-                Owes::Nothing => {}
-                Owes::Later(at) => wake = sooner(wake, at),
-                Owes::Now(tell) => {
-                    let due = delivery.due_since.unwrap_or(now);
-                    let urgency = tell.urgency(level);
-                    // the end of what it was told before of the same series comes
-                    // first: after its beginning it would read, and at PagerDuty
-                    // be, the end of this one
-                    let before = self.unfinished(key, &policy, &over, now);
-                    let (key, tell, level) = before.unwrap_or_else(|| (key.clone(), tell, level));
-                    let delivery = self.deliveries.get(&key).unwrap_or(delivery);
-                    let rank = (self.suspicion(receiver, delivery), urgency, due);
-                    match delivery.not_before(level, now) {
-                        Some(at) => wake = sooner(wake, at),
-                        None if best.as_ref().is_none_or(|(least, ..)| rank < *least) => {
-                            best = Some((rank, key, tell, level));
-                        }
-                        None => {}
+        self.spread();
+        let page = self.agenda.page(receiver);
+        let mature = page.mature(now);
+        let changed = page.take_changed();
+        self.changes.due.extend(mature.iter().map(|key| key.0));
+        for key in changed {
+            let place = self.look(&key, &policy, now).map(|found| found.place());
+            self.agenda.page(receiver).put(key, place);
+        }
+        while let Some((rank, key)) = self.agenda.page(receiver).first() {
+            let found = self.look(&key, &policy, now);
+            let place = found.as_ref().map(Found::place);
+            match found {
+                Some(Found::Now(_, what)) if place == Some(Place::Ready(rank)) => {
+                    if let Some(job) = self.job(&what, &policy, now) {
+                        return Next::Job(Box::new(job));
                     }
+                    self.agenda.page(receiver).put(key, None);
                 }
+                _ => self.agenda.page(receiver).put(key, place),
             }
         }
-        match best {
-            Some((_, key, tell, level)) => {
-                let job = self.job(&key, &policy, tell, level, now);
-                job.map_or(Next::Wait(wake), |job| Next::Job(Box::new(job)))
-            }
-            None => Next::Wait(wake),
-        }
+        Next::Wait(self.agenda.page(receiver).wake())
     }
 
     /// How far something that fails again and again stands back while its
@@ -132,29 +108,46 @@ impl World {
         }
     }
 
-    /// Incidents that are over and not told yet, by group and series, oldest first.
-    fn over(&self) -> Over {
-        let mut over = Over::new();
-        for incident in self.incidents.values().filter(|i| !i.is_open()) {
-            let name = (Arc::clone(&incident.group), Arc::clone(&incident.series));
-            over.entry(name).or_default().push(incident.id);
+    /// What a delivery owes, and how urgent that is; `None`: nothing, until
+    /// something changes.
+    fn look(&self, key: &DeliveryKey, policy: &Policy, now: Timestamp) -> Option<Found> {
+        let incident = self.incidents.get(&key.0)?;
+        let delivery = self.deliveries.get(key)?;
+        if !self.released(&incident.group, now) {
+            return Some(Found::Later(self.started.plus(RELEASE)));
         }
-        over
+        let names = self.receivers_of(key.0);
+        let situation = self.situation(incident, &names, &key.1, now);
+        let tell = match delivery.owes(incident, policy, &situation) {
+            Owes::Nothing if situation.held => {
+                return self.next_change(&incident.group, now).map(Found::Later);
+            }
+            Owes::Nothing => return None,
+            Owes::Later(at) => return Some(Found::Later(at)),
+            Owes::Now(tell) => tell,
+        };
+        let level = desired(incident, policy, &situation);
+        let (urgency, due) = (tell.urgency(level), delivery.due_since.unwrap_or(now));
+        // the end of what it was told before of the same series comes
+        // first: after its beginning it would read, and at PagerDuty
+        // be, the end of this one
+        let before = self.unfinished(key, policy, now);
+        let what = before.unwrap_or_else(|| (key.clone(), tell, level));
+        let delivery = self.deliveries.get(&what.0).unwrap_or(delivery);
+        let rank = (self.suspicion(&key.1, delivery), urgency, due);
+        Some(match delivery.not_before(what.2, now) {
+            Some(at) => Found::Later(at),
+            None => Found::Now(rank, what),
+        })
     }
 
     /// The end of an earlier incident of the same series that the receiver of
     /// `key` still has to hear.
-    fn unfinished(
-        &self,
-        key: &DeliveryKey,
-        policy: &Policy,
-        over: &Over,
-        now: Timestamp,
-    ) -> Option<(DeliveryKey, Tell, Level)> {
+    fn unfinished(&self, key: &DeliveryKey, policy: &Policy, now: Timestamp) -> Option<What> {
         let incident = self.incidents.get(&key.0)?;
-        let name = (Arc::clone(&incident.group), Arc::clone(&incident.series));
-        let earlier = over.get(&name)?.iter().take_while(|id| **id < key.0);
-        earlier.copied().find_map(|id| {
+        let over = self.incidents.over(&incident.group, &incident.series);
+        let mut earlier = over.take_while(|id| *id < key.0);
+        earlier.find_map(|id| {
             let key = (id, Arc::clone(&key.1), Arc::clone(&key.2));
             let delivery = self.deliveries.get(&key)?;
             // what it never heard of has its times in its words, and a message
@@ -173,21 +166,16 @@ impl World {
         })
     }
 
-    fn job(
-        &mut self,
-        key: &DeliveryKey,
-        policy: &Policy,
-        tell: Tell,
-        level: Level,
-        now: Timestamp,
-    ) -> Option<Job> {
+    fn job(&mut self, (key, tell, level): &What, policy: &Policy, now: Timestamp) -> Option<Job> {
+        let (tell, level) = (*tell, *level);
         let names = self.receivers_of(key.0);
         let incident = self.incidents.get(&key.0)?;
         let situation = self.situation(incident, &names, &key.1, now);
         let first = self.deliveries.get(key)?.clone();
         // one mail for all addresses that are owed the same
         let recipients = self
-            .delivery_keys(key.0)
+            .deliveries
+            .of(key.0)
             .into_iter()
             .filter(|other| other.1 == key.1)
             .filter(|other| {
@@ -206,13 +194,11 @@ impl World {
         );
         for recipient in &recipients {
             let key = (key.0, Arc::clone(&key.1), Arc::clone(recipient));
-            let Some(delivery) = self.deliveries.get_mut(&key) else {
-                continue;
-            };
-            let before = delivery.clone();
-            delivery.attempted(level, name);
-            delivery.sent.extend(name.filter(|_| triggers));
-            if *delivery != before {
+            let marked = self.deliveries.edit(&key, |delivery| {
+                delivery.attempted(level, name);
+                delivery.sent.extend(name.filter(|_| triggers));
+            });
+            if marked {
                 self.dirty.deliveries.insert(key);
                 self.dirty.owed = true;
             }

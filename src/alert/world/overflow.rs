@@ -1,7 +1,7 @@
 //! Incidents that stand for others: those of a group beyond its `limit`, and
 //! everything else that has a fixed name and no series of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,31 +13,39 @@ use crate::alert::lifecycle::Change;
 use crate::alert::time::Timestamp;
 
 impl World {
-    /// How many incidents of a group are open.
-    pub(super) fn crowd(&self, group: &str) -> Crowd {
+    /// How many incidents of a group are open, before `changes` that its series
+    /// have gone through already are carried out.
+    pub(super) fn crowd<'a>(
+        &self,
+        group: &str,
+        changes: impl Iterator<Item = &'a Change>,
+    ) -> Crowd {
+        let entry = self.groups.get(group);
+        let series = entry.into_iter().flat_map(|e| e.life.series.values());
         let mut crowd = Crowd::default();
-        let open = self.incidents.values().filter(|incident| {
-            incident.is_open() && &*incident.group == group && incident.subject == Subject::Series
-        });
-        for incident in open {
+        for open in series.filter_map(|known| known.active.as_ref()?.open) {
             crowd.open += 1;
-            crowd.without_data += usize::from(self.is_by_want(incident));
+            crowd.without_data += usize::from(open.by_want);
+        }
+        for change in changes {
+            if change.from == Level::Ok {
+                crowd.open = crowd.open.saturating_sub(1);
+                let by_want = usize::from(change.by_want);
+                crowd.without_data = crowd.without_data.saturating_sub(by_want);
+            } else if change.to == Level::Ok {
+                crowd.open += 1;
+            }
         }
         crowd
     }
 
-    fn is_by_want(&self, incident: &Incident) -> bool {
-        let entry = self.groups.get(&incident.group);
-        let known = entry.and_then(|entry| entry.life.series.get(&incident.series));
-        let open = known.and_then(|known| known.active.as_ref()?.open);
-        open.is_some_and(|open| open.by_want)
-    }
-
-    /// Brings the overflow incident of a group in line with its members.
+    /// Brings the overflow incident of a group in line with its members, of
+    /// whom `changed` joined it or changed.
     pub(super) fn overflow(
         &mut self,
         group: &Arc<str>,
         subject: Subject,
+        changed: &[IncidentId],
         at: Timestamp,
         now: Timestamp,
     ) {
@@ -45,25 +53,16 @@ impl World {
             Subject::MoreWithoutData => "(more without data)",
             _ => "(more)",
         };
-        let members = self.members(group, subject);
-        let level = members
-            .iter()
-            .filter_map(|id| self.incidents.get(id))
-            .map(|i| i.level)
-            .max();
-        let level = level.unwrap_or(Level::Ok);
-        let also = members
-            .iter()
-            .flat_map(|id| self.receivers_of(*id))
-            .collect();
-        let about = members
-            .iter()
-            .filter_map(|id| self.incidents.get(id))
-            .next();
-        let about = about.map(|incident| About {
-            in_graphite: false,
-            ..incident.about.clone()
+        let worst = self.incidents.members(group, subject).next();
+        let worst = worst.and_then(|id| self.incidents.get(&id));
+        let level = worst.map_or(Level::Ok, |incident| incident.level);
+        let about = worst.map(|incident| {
+            Arc::new(About {
+                in_graphite: false,
+                ..(*incident.about).clone()
+            })
         });
+        let also = self.receivers_of_all(changed);
         let reason = match level {
             Level::Ok => "all of them are over".to_owned(),
             _ => format!("more incidents of `{group}` are open than are told one by one"),
@@ -76,17 +75,35 @@ impl World {
         });
     }
 
-    /// The open incidents that are told in an overflow incident, worst first.
-    pub(super) fn members(&self, group: &str, subject: Subject) -> Vec<IncidentId> {
-        let mut members: Vec<_> = self
-            .incidents
-            .values()
+    /// Everybody who would be told of one of these that is open.
+    fn receivers_of_all(&self, ids: &[IncidentId]) -> BTreeSet<Arc<str>> {
+        // incidents of one alert go one way, unless a route looks at the series
+        let by_series = self.setup.routes.iter().any(|r| r.series.is_some());
+        let mut seen = HashSet::new();
+        let open = ids.iter().filter_map(|id| self.incidents.get(id));
+        open.filter(|incident| incident.is_open())
             .filter(|incident| {
-                incident.is_open() && &*incident.group == group && incident.inside == Some(subject)
+                let first = seen.insert(Arc::as_ptr(&incident.about));
+                first || by_series || !incident.also.is_empty()
+            })
+            .flat_map(|incident| self.receivers_of(incident.id))
+            .collect()
+    }
+
+    /// Who is told of an overflow follows the routes of all its members.
+    pub(super) fn route_overflows(&mut self, now: Timestamp) {
+        let named = self.named.iter();
+        let overflows: Vec<_> = named
+            .filter_map(|((group, _), id)| {
+                let subject = self.incidents.get(id)?.subject;
+                let overflow = matches!(subject, Subject::More | Subject::MoreWithoutData);
+                overflow.then(|| (Arc::clone(group), subject))
             })
             .collect();
-        members.sort_by_key(|incident| (std::cmp::Reverse(incident.level), incident.started));
-        members.into_iter().map(|incident| incident.id).collect()
+        for (group, subject) in overflows {
+            let members: Vec<_> = self.incidents.members(&group, subject).collect();
+            self.overflow(&group, subject, &members, now, now);
+        }
     }
 
     /// Opens, changes or resolves an incident that stands for no series of its
@@ -110,18 +127,18 @@ impl World {
                 let number = self.groups.get(group).map_or(0, |e| e.life.head.number);
                 let id = IncidentId::new(&self.setup.instance, group, series, at, number);
                 let incident = self.blank(id, key.clone(), subject, at);
-                self.incidents.insert(id, incident);
+                self.incidents.insert(incident);
                 self.named.insert(key.clone(), id);
                 id
             }
         };
-        let Some(incident) = self.incidents.get_mut(&id) else {
-            return;
-        };
-        let before: BTreeSet<_> = incident.also.clone();
-        with(incident);
-        incident.also.extend(before.iter().cloned());
-        let (present, more) = (incident.level, incident.also != before);
+        let (mut present, mut more) = (level, false);
+        self.incidents.change(&id, |incident| {
+            let before: BTreeSet<_> = incident.also.clone();
+            with(incident);
+            incident.also.extend(before.iter().cloned());
+            (present, more) = (incident.level, incident.also != before);
+        });
         if present != level {
             self.change_level(id, level, at, now, reason, |_| {});
         } else if more {
@@ -135,7 +152,7 @@ impl World {
 
     /// Ends all incidents of a group that is no longer configured.
     pub(super) fn end_group(&mut self, group: &Arc<str>, now: Timestamp) {
-        let mut touched = BTreeSet::new();
+        let mut touched: BTreeMap<Subject, Vec<IncidentId>> = BTreeMap::new();
         let open: Vec<(IncidentId, Option<Subject>)> = self
             .incidents
             .values()
@@ -148,10 +165,12 @@ impl World {
             self.change_level(id, Level::Ok, now, now, reason, |incident| {
                 incident.value = None;
             });
-            touched.extend(inside);
+            if let Some(subject) = inside {
+                touched.entry(subject).or_default().push(id);
+            }
         }
-        for subject in touched {
-            self.overflow(group, subject, now, now);
+        for (subject, changed) in touched {
+            self.overflow(group, subject, &changed, now, now);
         }
     }
 
@@ -180,7 +199,7 @@ impl World {
             no_data_since: None,
             words: None,
             reason: String::new(),
-            about: About::default(),
+            about: Arc::default(),
             inside: None,
             also: BTreeSet::new(),
         }

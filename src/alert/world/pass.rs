@@ -3,7 +3,7 @@
 //! in their group's overflow is decided in `overflow.rs`.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +34,20 @@ struct Turn {
     change: Change,
     id: IncidentId,
     reason: String,
-    reading: Option<Reading>,
+    /// Index of the reading; `None`: it is no longer the group's.
+    reading: Option<usize>,
+}
+
+/// What the transitions of one evaluation have in common.
+struct Turning<'a> {
+    group: &'a Group,
+    readings: &'a [Reading],
+    crowd: Crowd,
+    /// What messages say of the readings' alerts, by alert, source, and whether
+    /// Graphite knows the series.
+    abouts: HashMap<(usize, u16, bool), Arc<About>>,
+    slot: Timestamp,
+    now: Timestamp,
 }
 
 impl World {
@@ -64,6 +77,7 @@ impl World {
         let Some(entry) = self.groups.get_mut(name) else {
             return Vec::new();
         };
+        let was_ready = entry.life.ready;
         let evaluated = evaluate::evaluate(group, &mut entry.life, &report.answers, slot, false);
         let twice = evaluated.readings.iter().filter(|reading| reading.twice);
         let twice = twice.map(|reading| Arc::clone(&reading.legend)).collect();
@@ -81,6 +95,9 @@ impl World {
         if evaluated.known_changed {
             self.dirty.known.insert(Arc::clone(name));
         }
+        if !was_ready {
+            self.is_ready(name);
+        }
         self.fetched(name, report.failure.as_deref(), slot, now);
         self.judge(group, evaluated, slot, now);
         self.look_after_itself(now);
@@ -95,23 +112,32 @@ impl World {
         for legend in evaluated.touched {
             self.dirty.series.insert((Arc::clone(&group.name), legend));
         }
+        let readings = evaluated.readings;
         let mut wanting = Vec::new();
-        for reading in evaluated.readings {
-            if let Some((reading, wants)) = self.step(group, reading, slot, now, &mut turns) {
-                wanting.push((reading, wants));
+        for index in 0..readings.len() {
+            if let Some(wants) = self.step(group, (&readings, index), slot, now, &mut turns) {
+                wanting.push((index, wants));
             }
         }
         if !wanting.is_empty() {
             let census = self.census(slot);
-            for (reading, wants) in wanting {
+            for (index, wants) in wanting {
+                let reading = (&*readings, index);
                 self.want(group, reading, wants, &census, slot, &mut turns);
             }
         }
-        self.turn_all(group, turns, slot, now);
+        self.turn_all(group, turns, &readings, slot, now);
     }
 
     /// Carries out the transitions of one evaluation.
-    fn turn_all(&mut self, group: &Group, mut turns: Vec<Turn>, slot: Timestamp, now: Timestamp) {
+    fn turn_all(
+        &mut self,
+        group: &Group,
+        mut turns: Vec<Turn>,
+        readings: &[Reading],
+        slot: Timestamp,
+        now: Timestamp,
+    ) {
         if turns.is_empty() {
             return;
         }
@@ -121,28 +147,39 @@ impl World {
             let rank = |turn: &Turn| (turn.change.to != Level::Ok, Reverse(turn.change.to));
             rank(a).cmp(&rank(b)).then_with(|| a.legend.cmp(&b.legend))
         });
-        let mut crowd = self.crowd(&group.name);
-        let mut touched = BTreeSet::new();
+        let mut turning = Turning {
+            group,
+            readings,
+            crowd: self.crowd(&group.name, turns.iter().map(|turn| &turn.change)),
+            abouts: HashMap::new(),
+            slot,
+            now,
+        };
+        let mut touched: BTreeMap<Subject, Vec<IncidentId>> = BTreeMap::new();
         for turn in turns {
-            touched.extend(self.turn(group, turn, &mut crowd, slot, now));
+            let id = turn.id;
+            if let Some(subject) = self.turn(&mut turning, turn) {
+                touched.entry(subject).or_default().push(id);
+            }
         }
-        for subject in touched {
-            self.overflow(&group.name, subject, slot, now);
+        for (subject, changed) in touched {
+            self.overflow(&group.name, subject, &changed, slot, now);
         }
     }
 
     /// One reading of one series. Where want of data has reached a level, returns
-    /// the reading with that level and how long it took.
+    /// that level and how long it took.
     fn step(
         &mut self,
         group: &Group,
-        reading: Reading,
+        (readings, index): (&[Reading], usize),
         slot: Timestamp,
         now: Timestamp,
         turns: &mut Vec<Turn>,
-    ) -> Option<(Reading, (Level, Duration))> {
+    ) -> Option<(Level, Duration)> {
+        let reading = readings.get(index)?;
         let alert = group.alerts.get(reading.alert)?;
-        let fresh = self.fresh(group, &reading, slot);
+        let fresh = self.fresh(group, reading, slot);
         let life = &mut self.groups.get_mut(&group.name)?.life;
         let known = life.series.get_mut(&reading.legend)?;
         let before = known.active.as_deref().cloned().unwrap_or_default();
@@ -162,15 +199,15 @@ impl World {
                 legend: Arc::clone(&reading.legend),
                 change,
                 id: before.open.map_or(fresh, |open| open.id),
-                reason: because(alert, &reading, change, &before),
-                reading: Some(reading.clone()),
+                reason: because(alert, reading, change, &before),
+                reading: Some(index),
             });
         }
         if let Some(open) = after.open {
-            self.refresh(open.id, group, &reading, &after, now);
+            self.refresh(open.id, group, reading, &after, now);
         }
         self.remember(&group.name, &reading.legend, &before);
-        step.wants.map(|wants| (reading, wants))
+        step.wants
     }
 
     /// The id of an incident that opens with `reading`.
@@ -189,47 +226,44 @@ impl World {
         active: &Active,
         now: Timestamp,
     ) {
-        let target = self.target_of(group, reading);
-        let Some(incident) = self.incidents.get_mut(&id) else {
+        let Some(incident) = self.incidents.get(&id) else {
             return;
         };
-        if let Some(value) = reading.value {
-            incident.value = Some(value.value);
-        }
-        incident.no_data_since = active.lacking_since;
-        incident.words = words(reading);
-        let moved = incident.about.target != target && reading.why == Why::Returned;
+        let target = self.target_of(group, reading);
+        let moved = incident.about.target.as_deref() != target && reading.why == Why::Returned;
+        let inside = incident.inside;
+        self.incidents.refresh(&id, |incident| {
+            if let Some(value) = reading.value {
+                incident.value = Some(value.value);
+            }
+            incident.no_data_since = active.lacking_since;
+            incident.words = words(reading);
+        });
         if let (true, Some(alert)) = (moved, group.alerts.get(reading.alert)) {
             // another target of the group returns it now, perhaps for others to be told
             let about = self.about(group, alert, reading);
-            if let Some(incident) = self.incidents.get_mut(&id) {
-                incident.about = about;
-            }
+            self.incidents
+                .change(&id, |incident| incident.about = about);
             self.dirty.incidents.insert(id);
             self.ensure_deliveries(id, now, now);
+            if let Some(subject) = inside {
+                self.overflow(&group.name, subject, &[id], now, now);
+            }
         }
     }
 
     /// The target that the series of `reading` belongs to.
-    fn target_of(&self, group: &Group, reading: &Reading) -> Option<String> {
+    fn target_of(&self, group: &Group, reading: &Reading) -> Option<&str> {
         let head = &self.groups.get(&group.name)?.life.head;
         let source = head.sources.get(usize::from(reading.source))?;
-        Some(source.target.clone())
+        Some(&source.target)
     }
 
     /// The alert, for messages about the series of `reading`.
-    fn about(&self, group: &Group, alert: &Alert, reading: &Reading) -> About {
-        let real = matches!(reading.why, Why::Returned | Why::Gone);
-        let sources = self
-            .groups
-            .get(&group.name)
-            .map(|entry| &entry.life.head.sources);
-        let source = sources.and_then(|sources| sources.get(usize::from(reading.source)));
-        About::new(
-            alert,
-            source.map_or("", |source| source.target.as_str()),
-            real,
-        )
+    fn about(&mut self, group: &Group, alert: &Alert, reading: &Reading) -> Arc<About> {
+        let target = self.target_of(group, reading).unwrap_or_default();
+        let about = About::new(alert, target, reading.is_of_a_metric());
+        self.share(&group.name, about)
     }
 
     /// Drops what is quiet again, and marks what has to be written.
@@ -269,12 +303,15 @@ impl World {
     fn want(
         &mut self,
         group: &Group,
-        reading: Reading,
+        (readings, index): (&[Reading], usize),
         wants: (Level, Duration),
         census: &Census,
         slot: Timestamp,
         turns: &mut Vec<Turn>,
     ) {
+        let Some(reading) = readings.get(index) else {
+            return;
+        };
         let Some(alert) = group.alerts.get(reading.alert) else {
             return;
         };
@@ -287,7 +324,7 @@ impl World {
         }
         let since = before.lacking_since.unwrap_or(slot);
         let silent = reading.counts && (before.silent.is_some() || census.finds_silence(since));
-        let fresh = self.fresh(group, &reading, slot);
+        let fresh = self.fresh(group, reading, slot);
         let Some(known) = self.known(&group.name, &reading.legend) else {
             return;
         };
@@ -297,13 +334,13 @@ impl World {
         } else {
             active.silent = None;
             if let Some(change) = active.take_want(wants, fresh) {
-                let reason = because(alert, &reading, change, &before);
+                let reason = because(alert, reading, change, &before);
                 turns.push(Turn {
                     legend: Arc::clone(&reading.legend),
                     change,
                     id: before.open.map_or(fresh, |open| open.id),
                     reason,
-                    reading: Some(reading.clone()),
+                    reading: Some(index),
                 });
             }
         }
@@ -353,14 +390,7 @@ impl World {
     }
 
     /// Carries out one transition; the overflow that it belongs to, if any.
-    fn turn(
-        &mut self,
-        group: &Group,
-        turn: Turn,
-        crowd: &mut Crowd,
-        slot: Timestamp,
-        now: Timestamp,
-    ) -> Option<Subject> {
+    fn turn(&mut self, turning: &mut Turning<'_>, turn: Turn) -> Option<Subject> {
         let Turn {
             legend,
             change,
@@ -368,19 +398,21 @@ impl World {
             reason,
             reading,
         } = turn;
-        let alert = reading.as_ref().and_then(|r| group.alerts.get(r.alert));
+        let reading = reading.and_then(|index| turning.readings.get(index));
+        let alert = reading.and_then(|r| turning.group.alerts.get(r.alert));
         let condition = alert.and_then(|alert| alert.condition(change.to));
         let condition = condition.map(ToString::to_string);
         if change.from == Level::Ok {
-            let incident = self.opened(group, alert?, &legend, id, reading.as_ref()?, slot);
-            let inside = crowd.place_for(alert?, change.by_want);
-            self.incidents.insert(id, Incident { inside, ..incident });
+            let incident = self.opened(turning, alert?, &legend, id, reading?);
+            let inside = turning.crowd.place_for(alert?, change.by_want);
+            self.incidents.insert(Incident { inside, ..incident });
         }
-        crowd.count(change);
+        turning.crowd.count(change);
+        let (slot, now) = (turning.slot, turning.now);
         self.change_level(id, change.to, slot, now, reason, |incident| {
             if change.to == Level::Ok {
                 // what ended it: a value, or else its reason in words
-                let value = reading.as_ref().and_then(|reading| reading.value);
+                let value = reading.and_then(|reading| reading.value);
                 incident.value = value.map(|value| value.value);
             } else {
                 incident.lasted = change.lasted;
@@ -392,14 +424,17 @@ impl World {
 
     fn opened(
         &mut self,
-        group: &Group,
+        turning: &mut Turning<'_>,
         alert: &Alert,
         legend: &Arc<str>,
         id: IncidentId,
         reading: &Reading,
-        slot: Timestamp,
     ) -> Incident {
-        let about = self.about(group, alert, reading);
+        let Turning { group, slot, .. } = *turning;
+        let says = (reading.alert, reading.source, reading.is_of_a_metric());
+        let about = turning.abouts.entry(says);
+        let about = about.or_insert_with(|| self.about(group, alert, reading));
+        let about = Arc::clone(about);
         let key = (Arc::clone(&group.name), Arc::clone(legend));
         let known = self.known(&group.name, legend);
         let lacking = known.and_then(|known| known.active.as_ref()?.lacking_since);
@@ -424,19 +459,22 @@ impl World {
     ) {
         // what was due under the level that it leaves stays owed
         self.mark_due(id, now);
-        let Some(incident) = self.incidents.get_mut(&id) else {
+        if self.incidents.get(&id).is_none() {
             return;
-        };
-        let from = incident.level;
-        with(incident);
-        incident.turn(to, at, reason.clone());
-        self.transitions.push(Transition {
-            incident: id,
-            alert: Arc::clone(&incident.group),
-            series: Arc::clone(&incident.series),
-            from,
-            to,
-            reason,
+        }
+        let transitions = &mut self.transitions;
+        self.incidents.change(&id, |incident| {
+            let from = incident.level;
+            with(incident);
+            incident.turn(to, at, reason.clone());
+            transitions.push(Transition {
+                incident: id,
+                alert: Arc::clone(&incident.group),
+                series: Arc::clone(&incident.series),
+                from,
+                to,
+                reason,
+            });
         });
         self.dirty.incidents.insert(id);
         self.dirty.owed = true;
@@ -493,9 +531,11 @@ impl World {
         }
         let mut turns = Vec::new();
         let census = self.census(now);
+        let readings = [reading];
+        let reading = (&readings[..], 0);
         self.want(group, reading, (level, lasted), &census, now, &mut turns);
         self.remember(&group.name, legend, &before);
-        self.turn_all(group, turns, now, now);
+        self.turn_all(group, turns, &readings, now, now);
     }
 }
 

@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agenda::Agenda;
+use super::changes::Changes;
+use super::deliveries::Deliveries;
+use super::incidents::Incidents;
 use super::telling::recipients;
-use super::{Entry, LEAVE, Saved, World, batch::Dirty};
+use super::{DeliveryKey, Entry, LEAVE, Saved, World, batch::Dirty};
 use crate::alert::definition::{Group, WithoutData};
 use crate::alert::delivery::Delivery;
 use crate::alert::evaluate::TOO_FEW;
@@ -148,8 +152,10 @@ impl World {
             trying_since: now,
             unproven: BTreeSet::new(),
             groups,
-            incidents: saved.incidents,
-            deliveries: saved.deliveries,
+            incidents: Incidents::new(saved.incidents),
+            deliveries: Deliveries::new(saved.deliveries),
+            agenda: Agenda::default(),
+            changes: Changes::default(),
             named,
             silent,
             silence_changed: true,
@@ -181,14 +187,15 @@ impl World {
     pub(super) fn try_anew(&mut self, now: Timestamp) {
         self.trying_since = now;
         self.unproven = self.troubled().into_iter().map(Arc::from).collect();
-        for (key, delivery) in &mut self.deliveries {
-            let before = delivery.clone();
-            delivery.due_since = None;
-            if delivery.rejected {
-                delivery.try_again();
-            }
-            if *delivery != before {
-                self.dirty.deliveries.insert(key.clone());
+        for key in self.deliveries.keys().cloned().collect::<Vec<_>>() {
+            let changed = self.deliveries.edit(&key, |delivery| {
+                delivery.due_since = None;
+                if delivery.rejected {
+                    delivery.try_again();
+                }
+            });
+            if changed {
+                self.dirty.deliveries.insert(key);
             }
         }
     }
@@ -227,12 +234,14 @@ impl World {
         self.apply_groups(if at_once { now } else { now.plus(LEAVE) });
         self.silence_changed = true;
         self.end_stale(now);
-        for (key, delivery) in &mut self.deliveries {
-            if delivery.next_try.is_some() {
-                delivery.try_again();
-                self.dirty.deliveries.insert(key.clone());
-            }
+        let waiting = self.deliveries.iter();
+        let waiting = waiting.filter(|(_, delivery)| delivery.next_try.is_some());
+        for key in waiting.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.deliveries.edit(&key, Delivery::try_again);
+            self.dirty.deliveries.insert(key);
         }
+        self.drop_pages();
+        self.touch_all();
         self.ensure_all(now);
         self.tick(now);
         retired
@@ -254,11 +263,13 @@ impl World {
                 self.dirty.deliveries.extend([key, renamed]);
             }
         }
-        for (id, incident) in &mut self.incidents {
-            if incident.also.remove(old) {
+        let also = self.incidents.values().filter(|i| i.also.contains(old));
+        for id in also.map(|incident| incident.id).collect::<Vec<_>>() {
+            self.incidents.change(&id, |incident| {
+                incident.also.remove(old);
                 incident.also.insert(Arc::clone(new));
-                self.dirty.incidents.insert(*id);
-            }
+            });
+            self.dirty.incidents.insert(id);
         }
     }
 
@@ -311,11 +322,25 @@ impl World {
         if self.retired.is_empty() {
             return;
         }
-        let deliveries = &mut self.deliveries;
-        let retired = &self.retired;
-        deliveries.retain(|key, delivery| !retired.contains_key(&key.1) || delivery.knows());
-        let busy: BTreeSet<Arc<str>> = deliveries.keys().map(|key| Arc::clone(&key.1)).collect();
+        let (mut done, mut busy) = (Vec::new(), BTreeSet::new());
+        let retired = |key: &DeliveryKey| self.retired.contains_key(&key.1);
+        for (key, delivery) in self.deliveries.iter().filter(|(key, _)| retired(key)) {
+            match delivery.knows() {
+                true => drop(busy.insert(Arc::clone(&key.1))),
+                false => done.push(key.clone()),
+            }
+        }
+        for key in done {
+            self.deliveries.remove(&key);
+        }
         self.retired.retain(|name, _| busy.contains(name));
+        self.drop_pages();
+    }
+
+    fn drop_pages(&mut self) {
+        let (setup, retired) = (&self.setup, &self.retired);
+        let known = |name: &str| setup.policy(name).is_some() || retired.contains_key(name);
+        self.agenda.keep(known);
     }
 
     /// A receiver that is not configured cannot be told anything.
@@ -348,6 +373,7 @@ impl World {
                 Some(group) => {
                     entry.group = Some(group);
                     entry.leaves_at = None;
+                    entry.abouts.clear();
                 }
                 None => entry.leaves_at = Some(entry.leaves_at.unwrap_or(leaves_at).min(leaves_at)),
             }
@@ -371,6 +397,7 @@ impl World {
             self.describe(id);
             self.ensure_deliveries(id, now, now);
         }
+        self.route_overflows(now);
     }
 
     fn describe(&mut self, id: IncidentId) {
@@ -391,13 +418,31 @@ impl World {
         else {
             return;
         };
-        let about = About::new(alert, &target, incident.about.in_graphite);
-        if let Some(incident) = self.incidents.get_mut(&id)
-            && incident.about != about
-        {
-            incident.about = about;
+        let (name, before) = (Arc::clone(&incident.group), Arc::clone(&incident.about));
+        let about = self.share(&name, About::new(alert, &target, before.in_graphite));
+        if about != before {
+            self.incidents
+                .change(&id, |incident| incident.about = about);
             self.dirty.incidents.insert(id);
+        } else if !Arc::ptr_eq(&about, &before) {
+            self.incidents
+                .refresh(&id, |incident| incident.about = about);
         }
+    }
+}
+
+impl World {
+    /// The one that says the same, if an incident of the group has it already.
+    pub(super) fn share(&mut self, group: &str, about: About) -> Arc<About> {
+        let Some(entry) = self.groups.get_mut(group) else {
+            return Arc::new(about);
+        };
+        if let Some(shared) = entry.abouts.iter().find(|shared| ***shared == about) {
+            return Arc::clone(shared);
+        }
+        let about = Arc::new(about);
+        entry.abouts.push(Arc::clone(&about));
+        about
     }
 }
 

@@ -161,10 +161,10 @@ impl World {
             reason,
             |incident| {
                 incident.also.extend(also);
-                incident.about = About {
+                incident.about = Arc::new(About {
                     docs,
                     ..About::default()
-                };
+                });
                 if words.is_some() {
                     incident.words = words;
                 }

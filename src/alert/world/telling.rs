@@ -48,7 +48,7 @@ impl World {
                     ));
                 } else {
                     // its alert is gone: whoever knows of it hears its end
-                    names.extend(self.delivery_keys(id).into_iter().map(|key| key.1));
+                    names.extend(self.deliveries.of(id).into_iter().map(|key| key.1));
                 }
             }
             Subject::Agent => {
@@ -87,23 +87,23 @@ impl World {
             }
             for recipient in recipients(policy) {
                 let key = (id, Arc::clone(name), recipient);
-                if !self.deliveries.contains_key(&key) {
+                if !self.deliveries.contains(&key) {
                     added.push((Arc::clone(&key.1), Arc::clone(&key.2)));
                     self.deliveries.insert(key.clone(), Delivery::default());
                     self.dirty.deliveries.insert(key);
                 }
             }
         }
-        for key in self.delivery_keys(id) {
-            let (Some(policy), Some(delivery)) = (self.policy(&key.1), self.deliveries.get(&key))
-            else {
+        for key in self.deliveries.of(id) {
+            let Some(policy) = self.policy(&key.1) else {
                 continue;
             };
             let situation = self.situation(incident, &names, &key.1, now);
-            let mut listening = delivery.clone();
-            listening.listen(desired(incident, policy, &situation), at);
-            if listening != *delivery {
-                self.deliveries.insert(key.clone(), listening);
+            let level = desired(incident, policy, &situation);
+            if self
+                .deliveries
+                .edit(&key, |delivery| delivery.listen(level, at))
+            {
                 self.dirty.deliveries.insert(key);
             }
         }
@@ -120,30 +120,14 @@ impl World {
         if added.is_empty() {
             return;
         }
-        let same = |other: &&Incident| {
-            !other.is_open() && other.group == incident.group && other.series == incident.series
-        };
-        let earlier: Vec<IncidentId> = self.incidents.values().filter(same).map(|i| i.id).collect();
-        for earlier in earlier {
+        for earlier in self.incidents.over(&incident.group, &incident.series) {
             for (receiver, recipient) in added {
                 let key = (earlier, Arc::clone(receiver), Arc::clone(recipient));
-                if let Some(delivery) = self.deliveries.get_mut(&key) {
-                    delivery.try_again();
+                if self.deliveries.edit(&key, Delivery::try_again) {
                     self.dirty.deliveries.insert(key);
                 }
             }
         }
-    }
-
-    /// The deliveries of an incident.
-    pub(super) fn delivery_keys(&self, id: IncidentId) -> Vec<DeliveryKey> {
-        let empty: Arc<str> = Arc::from("");
-        let from = (id, Arc::clone(&empty), empty);
-        let of_it = self
-            .deliveries
-            .range(from..)
-            .take_while(|((incident, ..), _)| *incident == id);
-        of_it.map(|(key, _)| key.clone()).collect()
     }
 
     /// The policy of a receiver, also of one that is only told the end of what it knows.
@@ -171,10 +155,13 @@ impl World {
         }
     }
 
-    /// What is owed now is marked as owed since now.
+    /// What is owed now is marked as owed since now, wherever something changed
+    /// or its time has come.
     pub(super) fn mark_all_due(&mut self, now: Timestamp) {
-        let ids: Vec<IncidentId> = self.incidents.keys().copied().collect();
-        for id in ids {
+        self.spread();
+        let mature = self.agenda.mature(now);
+        self.changes.due.extend(mature.iter().map(|key| key.0));
+        for id in std::mem::take(&mut self.changes.due) {
             self.mark_due(id, now);
         }
     }
@@ -189,7 +176,7 @@ impl World {
             return;
         }
         let names = self.receivers_of(id);
-        for key in self.delivery_keys(id) {
+        for key in self.deliveries.of(id) {
             let (Some(policy), Some(delivery)) = (self.policy(&key.1), self.deliveries.get(&key))
             else {
                 continue;
@@ -203,20 +190,19 @@ impl World {
                 continue;
             }
             let keyed = policy.keyed;
-            let Some(delivery) = self.deliveries.get_mut(&key) else {
-                continue;
-            };
-            delivery.due_since = due.then(|| delivery.due_since.unwrap_or(now));
-            if settled {
-                delivery.settle();
-            }
-            if new {
-                delivery.owed = true;
-                if keyed {
-                    // the trigger may be taken though its answer never comes
-                    delivery.sent.insert(Level::Ok);
+            self.deliveries.edit(&key, |delivery| {
+                delivery.due_since = due.then(|| delivery.due_since.unwrap_or(now));
+                if settled {
+                    delivery.settle();
                 }
-            }
+                if new {
+                    delivery.owed = true;
+                    if keyed {
+                        // the trigger may be taken though its answer never comes
+                        delivery.sent.insert(Level::Ok);
+                    }
+                }
+            });
             self.dirty.deliveries.insert(key);
             self.dirty.owed |= new;
         }
@@ -231,10 +217,10 @@ impl World {
                 Arc::clone(&job.receiver),
                 Arc::clone(recipient),
             );
-            let Some(delivery) = self.deliveries.get_mut(&key) else {
+            if !self.deliveries.contains(&key) {
                 continue;
-            };
-            match outcome {
+            }
+            self.deliveries.edit(&key, |delivery| match outcome {
                 Outcome::Accepted => delivery.accepted(job.tell, job.level, job.key, now),
                 Outcome::Later {
                     why, after, unsure, ..
@@ -250,16 +236,20 @@ impl World {
                     delivery.perhaps = job.perhaps;
                     delivery.refused(job.level, why.clone(), *smtp, now);
                 }
-            }
+            });
             self.dirty.deliveries.insert(key);
             self.dirty.owed = true;
         }
         if outcomes.contains(&Outcome::Accepted) {
             self.resolved_with(job, now);
-            self.unanswered.remove(&job.receiver);
             self.unproven.remove(&job.receiver);
-        } else if outcomes.iter().any(had_no_end) {
-            self.unanswered.insert(Arc::clone(&job.receiver));
+            if self.unanswered.remove(&job.receiver) {
+                self.agenda.page(&job.receiver).rank_anew();
+            }
+        } else if outcomes.iter().any(had_no_end)
+            && self.unanswered.insert(Arc::clone(&job.receiver))
+        {
+            self.agenda.page(&job.receiver).rank_anew();
         }
         self.mark_due(job.incident, now);
         self.troubled_receivers(now);
@@ -275,19 +265,15 @@ impl World {
         let Some(incident) = self.incidents.get(&job.incident) else {
             return;
         };
-        let same = |other: &&Incident| {
-            !other.is_open()
-                && other.id != incident.id
-                && other.group == incident.group
-                && other.series == incident.series
-        };
-        let others: Vec<IncidentId> = self.incidents.values().filter(same).map(|i| i.id).collect();
-        for id in others {
-            let delivery = (id, Arc::clone(&job.receiver), Arc::from(""));
-            if let Some(other) = self.deliveries.get_mut(&delivery)
-                && other.sent.contains(&key)
-            {
-                other.accepted(Tell::Resolved, Level::Ok, Some(key), now);
+        let over = self.incidents.over(&incident.group, &incident.series);
+        for id in over.filter(|id| *id != job.incident) {
+            let delivery = (id, Arc::clone(&job.receiver), Arc::default());
+            let resolved = self.deliveries.edit(&delivery, |other| {
+                if other.sent.contains(&key) {
+                    other.accepted(Tell::Resolved, Level::Ok, Some(key), now);
+                }
+            });
+            if resolved {
                 self.dirty.deliveries.insert(delivery);
             }
         }
@@ -295,16 +281,19 @@ impl World {
 
     /// Drops incidents that are over and owed to nobody.
     pub(super) fn clean_up(&mut self, now: Timestamp) {
-        let over: Vec<IncidentId> = self
-            .incidents
-            .values()
-            .filter(|i| !i.is_open())
-            .map(|incident| incident.id)
-            .collect();
+        self.spread();
+        let mut over = std::mem::take(&mut self.changes.over);
+        if self.changes.give_up_at.is_some_and(|at| at <= now) {
+            self.changes.give_up_at = None;
+            over.extend(self.incidents.all_over());
+        }
         for id in over {
+            if self.incidents.get(&id).is_none_or(Incident::is_open) {
+                continue;
+            }
             let names = self.receivers_of(id);
             let mut done = true;
-            for key in self.delivery_keys(id) {
+            for key in self.deliveries.of(id) {
                 if self.is_owed(&key, &names, now) {
                     done = false;
                 } else {
@@ -313,6 +302,9 @@ impl World {
                 }
             }
             if done {
+                for other in self.of_same_series(id) {
+                    self.incidents.touch(other);
+                }
                 self.incidents.remove(&id);
                 self.dirty.incidents.insert(id);
             }
@@ -338,7 +330,11 @@ impl World {
             .ended
             .max(delivery.due_since)
             .max(Some(self.trying_since));
-        if now.since(since.unwrap_or(now)) < GIVE_UP {
+        let since = since.unwrap_or(now);
+        if now.since(since) < GIVE_UP {
+            let at = since.plus(GIVE_UP);
+            let first = self.changes.give_up_at;
+            self.changes.give_up_at = Some(first.map_or(at, |first| first.min(at)));
             return true;
         }
         let why = delivery
@@ -365,25 +361,20 @@ impl World {
         if !matches!(subject, Subject::More | Subject::MoreWithoutData) {
             return incident.words.clone();
         }
-        let members = self.members(&incident.group, subject);
-        if members.is_empty() {
+        let members = self.incidents.members(&incident.group, subject);
+        let count = members.len();
+        if count == 0 {
             return None;
         }
-        let named = members
-            .iter()
-            .take(NAMED)
-            .filter_map(|id| self.incidents.get(id));
+        let named = members.take(NAMED);
+        let named = named.filter_map(|id| self.incidents.get(&id));
         let mut named: Vec<String> = named
             .map(|member| format!("{} {}", member.series, member.level.text()))
             .collect();
-        if members.len() > NAMED {
+        if count > NAMED {
             named.push("...".to_owned());
         }
-        Some(format!(
-            "{} more series: {}",
-            members.len(),
-            named.join(", ")
-        ))
+        Some(format!("{count} more series: {}", named.join(", ")))
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::*;
 use crate::alert::condition::{Written, conditions};
 use crate::alert::definition::{Alert, Docs, GraphLink, WithoutData};
-use crate::alert::delivery::{Outcome, Tell};
+use crate::alert::delivery::{Outcome, Owes, Tell, desired};
 use crate::alert::evaluate::{Answer, Seen};
 use crate::alert::incident::{BUILT_IN, Subject};
 use crate::alert::level::Levels;
@@ -219,10 +219,23 @@ impl Bench {
         self.world.evaluated(&group, &report, self.now, self.now);
     }
 
+    /// What is told next is what a look at everything says, whatever the
+    /// indexes leave out.
     fn next(&mut self, receiver: &str) -> Option<Job> {
-        match self.world.next(&Arc::from(receiver), self.now) {
-            Next::Job(job) => Some(*job),
-            Next::Wait(_) => None,
+        let receiver = Arc::from(receiver);
+        let expected = slowly(&self.world, &receiver, self.now);
+        match self.world.next(&receiver, self.now) {
+            Next::Job(job) => {
+                let what = (job.incident, job.tell, job.level);
+                assert_eq!(expected.0, Some(what), "at {}", self.now);
+                Some(*job)
+            }
+            Next::Wait(until) => {
+                let first = expected.1.min(until).or(until);
+                assert_eq!((expected.0, until), (None, first), "at {}", self.now);
+                assert!(expected.1.is_none() || until.is_some(), "never again");
+                None
+            }
         }
     }
 
@@ -318,6 +331,75 @@ impl Bench {
             .filter(|i| i.is_open() && *i.group == *BUILT_IN);
         open.map(|incident| incident.series.to_string()).collect()
     }
+}
+
+/// Of which incident, why, and at which level.
+type Told = (IncidentId, Tell, Level);
+
+/// The most urgent thing to tell, and when to look again if there is none,
+/// found by a look at every delivery.
+fn slowly(world: &World, receiver: &Arc<str>, now: Timestamp) -> (Option<Told>, Option<Timestamp>) {
+    let mut best: Option<((u32, u8, Timestamp), Told)> = None;
+    let mut wakes = Vec::new();
+    let Some(policy) = world.policy(receiver) else {
+        return (None, None);
+    };
+    let owes = |key: &DeliveryKey| {
+        let incident = world.incident(key.0).unwrap();
+        let situation = world.situation(incident, &world.receivers_of(key.0), &key.1, now);
+        let owes = world
+            .deliveries
+            .get(key)
+            .unwrap()
+            .owes(incident, policy, &situation);
+        (owes, desired(incident, policy, &situation), situation.held)
+    };
+    for (key, delivery) in world
+        .deliveries
+        .iter()
+        .filter(|(key, _)| key.1 == *receiver)
+    {
+        let incident = world.incident(key.0).unwrap();
+        if !world.released(&incident.group, now) {
+            wakes.push(world.started.plus(RELEASE));
+            continue;
+        }
+        match owes(key) {
+            (Owes::Nothing, _, true) => wakes.extend(world.next_change(&incident.group, now)),
+            (Owes::Nothing, ..) => {}
+            (Owes::Later(at), ..) => wakes.push(at),
+            (Owes::Now(tell), level, _) => {
+                let due = delivery.due_since.unwrap_or(now);
+                let earlier = world.deliveries.iter().filter(|(other, _)| {
+                    let before = world.incident(other.0).unwrap();
+                    let same = before.group == incident.group && before.series == incident.series;
+                    same && !before.is_open() && other.0 < key.0 && other.1 == key.1
+                });
+                let before = earlier
+                    .filter(|(other, _)| other.2 == key.2)
+                    .filter(|(_, it)| it.knows() && (policy.keyed || !it.rejected))
+                    .find_map(|(other, it)| match owes(other).0 {
+                        Owes::Now(tell) => Some((it, (other.0, tell, Level::Ok))),
+                        Owes::Nothing | Owes::Later(_) => None,
+                    });
+                let urgency = tell.urgency(level);
+                let (delivery, what) = before.unwrap_or((delivery, (key.0, tell, level)));
+                let suspect = world.unanswered.contains(receiver);
+                let tries = if suspect {
+                    delivery.tries.max(1) - 1
+                } else {
+                    0
+                };
+                let rank = (tries, urgency, due);
+                match delivery.not_before(what.2, now) {
+                    Some(at) => wakes.push(at),
+                    None if best.is_none_or(|(least, _)| rank < least) => best = Some((rank, what)),
+                    None => {}
+                }
+            }
+        }
+    }
+    (best.map(|(_, what)| what), wakes.into_iter().min())
 }
 
 /// What a store does with a batch.

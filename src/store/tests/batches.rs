@@ -243,7 +243,7 @@ fn about() -> impl Strategy<Value = About> {
         )
 }
 
-fn incident() -> impl Strategy<Value = Incident> {
+fn incident() -> impl Strategy<Value = Arc<Incident>> {
     let subject = select(vec![
         Subject::Series,
         Subject::More,
@@ -266,7 +266,7 @@ fn incident() -> impl Strategy<Value = Incident> {
     );
     (names, levels, times, said, about(), told).prop_map(
         |(names, levels, times, (value, condition, words, reason), about, (inside, also))| {
-            Incident {
+            Arc::new(Incident {
                 instance: Arc::from("graphite-pager"),
                 id: names.0,
                 group: names.1,
@@ -284,10 +284,10 @@ fn incident() -> impl Strategy<Value = Incident> {
                 condition,
                 words,
                 reason,
-                about,
+                about: Arc::new(about),
                 inside,
                 also,
-            }
+            })
         },
     )
 }
