@@ -48,7 +48,7 @@ pub fn compose(world: &World, job: &Job, base: &Url, at: Timestamp) -> Option<Co
             told: job.told,
             worst: incident.worst,
             value: incident.value.filter(|_| !left),
-            condition: incident.condition.clone(),
+            condition: incident.condition.as_deref().map(str::to_owned),
             started: incident.started,
             lasted: incident.lasted,
             changed: incident.changed,
@@ -58,7 +58,7 @@ pub fn compose(world: &World, job: &Job, base: &Url, at: Timestamp) -> Option<Co
             words: world.words(incident),
             reason: match left {
                 true => "this receiver is no longer told of it".to_owned(),
-                false => incident.reason.clone(),
+                false => incident.reason.to_string(),
             },
             target: incident.about.target.clone(),
             labels: incident.about.labels.clone(),

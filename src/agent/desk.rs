@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use crate::alert::Timestamp;
-use crate::alert::world::{Batch, Job, Next, World};
+use crate::alert::world::{Batch, Dirty, Job, Next, World};
 
 /// What came of a batch.
 pub type Written = Result<(), Unwritten>;
@@ -76,8 +76,8 @@ pub enum Store {
 pub struct Desk {
     /// Everything the agent knows.
     pub world: World,
-    /// The batch that is being written.
-    under_way: Option<Batch>,
+    /// What is being written.
+    under_way: Option<Dirty>,
     broken: bool,
 }
 
@@ -105,7 +105,7 @@ impl Desk {
         if batch.is_empty() {
             return None;
         }
-        self.under_way = Some(batch.clone());
+        self.under_way = Some(batch.keys());
         Some(Write {
             batch,
             wait: !self.broken,
@@ -119,7 +119,7 @@ impl Desk {
 
     /// The batch under way is written, or will not be.
     pub fn written(&mut self, written: Written, now: Timestamp) -> Store {
-        let Some(batch) = self.under_way.take() else {
+        let Some(keys) = self.under_way.take() else {
             return Store::Same;
         };
         match written {
@@ -132,7 +132,7 @@ impl Desk {
                 }
             }
             Err(Unwritten { why, gone }) => {
-                self.world.not_written(&batch);
+                self.world.take_back(keys);
                 if gone {
                     self.world.write_everything();
                 }

@@ -43,6 +43,10 @@ pub const QUEUE: usize = 256;
 /// Events that are written together at most.
 const TOGETHER: usize = 32;
 
+/// Changes that are logged one by one where many come at once: a storm must
+/// not hold up the first page, nor fill the disk.
+const LOGGED: usize = 100;
+
 /// Something that happened.
 pub enum Event {
     /// Graphite was asked for a group.
@@ -228,7 +232,7 @@ impl Keeper {
                 done,
             } => {
                 let asked = self.desk.world.asks(&group);
-                let twice = self.desk.world.evaluated(&group, &report, slot, now());
+                let twice = self.desk.world.evaluated(&group, report, slot, now());
                 if let Some(legend) = twice.first() {
                     tracing::warn!(
                         alert = name(&group.name).as_str(),
@@ -302,7 +306,8 @@ impl Keeper {
     /// What follows every change: written, said in the log, and workers woken.
     async fn after(&mut self, changed: bool) {
         self.commit().await;
-        for change in self.desk.world.take_transitions() {
+        let changes = self.desk.world.take_transitions();
+        for change in changes.iter().take(LOGGED) {
             tracing::info!(
                 alert = name(&change.alert).as_str(),
                 series = name(&change.series).as_str(),
@@ -313,6 +318,11 @@ impl Keeper {
                 "{}", change.event()
             );
         }
+        if changes.len() > LOGGED {
+            let more = changes.len() - LOGGED;
+            tracing::info!("{more} more changes at once are not logged one by one");
+        }
+        drop(changes);
         for lost in self.desk.world.take_given_up() {
             tracing::error!(
                 receiver = %lost.receiver,

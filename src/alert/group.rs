@@ -63,8 +63,9 @@ pub struct Known {
     pub seen: u32,
     /// Index of the alert that claimed it in that pass.
     pub alert: u16,
-    /// Its clocks and its incident; `None`: quietly ok.
-    pub active: Option<Box<Active>>,
+    /// Its clocks and its incident, shared with a batch that is being written;
+    /// `None`: quietly ok.
+    pub active: Option<Arc<Active>>,
 }
 
 /// Everything that is remembered of one group.
@@ -81,6 +82,13 @@ pub struct Life {
     pub lacking: HashMap<Arc<str>, Timestamp>,
     /// Whether it was evaluated, or failed, since the start.
     pub ready: bool,
+}
+
+impl Known {
+    /// Its clocks and its incident, to be changed.
+    pub fn active_mut(&mut self) -> &mut Active {
+        Arc::make_mut(self.active.get_or_insert_default())
+    }
 }
 
 impl Life {

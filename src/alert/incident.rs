@@ -48,6 +48,13 @@ impl IncidentId {
         )
     }
 
+    /// When the incident began.
+    pub fn began(self) -> Timestamp {
+        let [a, b, c, d, e, f, ..] = *self.0.as_bytes();
+        // RFC 9562, 5.7: the first 48 bits are milliseconds since the epoch
+        Timestamp::from_millis(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+
     /// Before all others.
     pub(crate) const LEAST: Self = Self(Uuid::nil());
 
@@ -101,26 +108,34 @@ pub struct Incident {
     /// When its level last changed.
     pub changed: Timestamp,
     /// When it was resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,
     /// Counts its changes, from 1; the same event is the same message.
     pub event: u32,
     /// The last value read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     /// The condition that brought its level about.
-    pub condition: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Arc<str>>,
     /// How long that had been so when the level was reached.
+    #[serde(default, skip_serializing_if = "Duration::is_zero")]
     pub lasted: Duration,
     /// Since when it lacks data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_data_since: Option<Timestamp>,
     /// What it says where it has no value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
     /// Why its level last changed.
-    pub reason: String,
+    pub reason: Arc<str>,
     /// Its alert, as far as messages need it.
     pub about: Arc<About>,
     /// In which overflow incident it is told; `None`: alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inside: Option<Subject>,
     /// Receivers beside those that routes name: fallbacks, and those of its members.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub also: BTreeSet<Arc<str>>,
 }
 
@@ -128,10 +143,13 @@ pub struct Incident {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct About {
     /// The target that returned the series.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// The alert's labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// Its description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Where its documentation is.
     pub docs: Docs,
@@ -144,6 +162,7 @@ pub struct About {
     /// Whether Graphite knows a series of that legend.
     pub in_graphite: bool,
     /// The receivers that the alert names; `None`: routes decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<Vec<Arc<str>>>,
 }
 
@@ -172,7 +191,7 @@ impl About {
 
 impl Incident {
     /// Moves to `level` at `at`; a level of `ok` ends it.
-    pub fn turn(&mut self, level: Level, at: Timestamp, reason: String) {
+    pub fn turn(&mut self, level: Level, at: Timestamp, reason: Arc<str>) {
         self.level = level;
         self.worst = self.worst.max(level);
         self.changed = at;

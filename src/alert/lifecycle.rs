@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::incident::IncidentId;
+use super::incident::{IncidentId, Subject};
 use super::level::Level;
 use super::time::Timestamp;
 
@@ -127,6 +127,9 @@ pub struct Open {
     pub by_want: bool,
     /// The level that data last gave it; `None`: none yet.
     pub by_data: Option<Level>,
+    /// The overflow that it is told in; `None`: alone. Kept for whoever decides that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<Subject>,
     /// The clock of `recover_for`.
     pub down: Option<Down>,
 }
@@ -178,6 +181,13 @@ impl Active {
     /// The level of its incident; `ok` where there is none.
     pub fn level(&self) -> Level {
         self.open.map_or(Level::Ok, |open| open.level)
+    }
+
+    /// Whether it is told in one with many others: at which level, and since
+    /// when it lacks data.
+    pub fn is_silent(&self) -> Option<(Level, Timestamp)> {
+        let since = self.lacking_since.or(self.without_since);
+        self.silent.zip(since)
     }
 
     /// Judges one reading. An incident that opens gets the id `fresh`.
@@ -405,6 +415,7 @@ impl Active {
             } else {
                 Some(level)
             },
+            inside: before.and_then(|open| open.inside),
             down: None,
         });
     }

@@ -289,8 +289,15 @@ async fn write(connection: &mut SqliteConnection, batch: &Batch) -> Result<(), s
     Ok(())
 }
 
-/// Writes and deletes rows of one table, each as one statement however many
-/// there are: the rows travel as one JSON value.
+/// Rows that travel together: many, so that they are few statements; not all,
+/// so that a storm does not stand in memory once more as text.
+const TOGETHER: usize = 1000;
+
+/// Bytes of a row that travels alone, as it is: the known series of a big group.
+const LONG: usize = 64 * 1024;
+
+/// Writes and deletes rows of one table, many with each statement: they travel
+/// as one JSON value.
 async fn put<'a, const N: usize, T: Serialize + 'a>(
     connection: &mut SqliteConnection,
     table: &str,
@@ -298,44 +305,62 @@ async fn put<'a, const N: usize, T: Serialize + 'a>(
     value: &str,
     rows: impl Iterator<Item = ([String; N], Option<&'a T>)>,
 ) -> Result<(), sqlx::Error> {
+    let column = |index: usize| format!("value ->> {index}");
+    let columns: Vec<String> = (0..=N).map(column).collect();
+    let names = keys.join(", ");
+    let insert = format!(
+        "INSERT OR REPLACE INTO {table} ({names}, {value}) SELECT {} FROM json_each(?1)",
+        columns.join(", ")
+    );
+    let columns: Vec<String> = (0..N).map(column).collect();
+    let delete = format!(
+        "DELETE FROM {table} WHERE ({names}) IN (SELECT {} FROM json_each(?1))",
+        columns.join(", ")
+    );
+    let marks: Vec<String> = (1..=N + 1).map(|index| format!("?{index}")).collect();
+    let insert_one = format!(
+        "INSERT OR REPLACE INTO {table} ({names}, {value}) VALUES ({})",
+        marks.join(", ")
+    );
     let mut kept = Vec::new();
     let mut gone = Vec::new();
     for (key, row) in rows {
         let mut columns = key.to_vec();
-        match row {
+        let (sql, waiting) = match row {
             Some(row) => {
-                columns.push(json(row)?);
-                kept.push(columns);
+                let text = json(row)?;
+                if text.len() > LONG {
+                    let sql = sqlx::AssertSqlSafe(insert_one.clone());
+                    let query = key.into_iter().fold(sqlx::query(sql), |q, key| q.bind(key));
+                    query.bind(text).execute(&mut *connection).await?;
+                    continue;
+                }
+                columns.push(text);
+                (&insert, &mut kept)
             }
-            None => gone.push(columns),
+            None => (&delete, &mut gone),
+        };
+        waiting.push(columns);
+        if waiting.len() >= TOGETHER {
+            send(connection, sql, waiting).await?;
         }
     }
-    let column = |index: usize| format!("value ->> {index}");
-    if !kept.is_empty() {
-        let names = keys.join(", ");
-        let columns: Vec<String> = (0..=N).map(column).collect();
-        let sql = format!(
-            "INSERT OR REPLACE INTO {table} ({names}, {value}) SELECT {} FROM json_each(?1)",
-            columns.join(", ")
-        );
-        sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(json(&kept)?)
-            .execute(&mut *connection)
-            .await?;
+    send(connection, &insert, &mut kept).await?;
+    send(connection, &delete, &mut gone).await
+}
+
+/// Carries out `sql` for these rows, if there are any, and forgets them.
+async fn send(
+    connection: &mut SqliteConnection,
+    sql: &str,
+    rows: &mut Vec<Vec<String>>,
+) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
     }
-    if !gone.is_empty() {
-        let columns: Vec<String> = (0..N).map(column).collect();
-        let sql = format!(
-            "DELETE FROM {table} WHERE ({}) IN (SELECT {} FROM json_each(?1))",
-            keys.join(", "),
-            columns.join(", ")
-        );
-        sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(json(&gone)?)
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
+    let rows = json(&std::mem::take(rows))?;
+    let statement = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()));
+    statement.bind(rows).execute(connection).await.map(drop)
 }
 
 fn json<T: Serialize>(value: &T) -> Result<String, sqlx::Error> {

@@ -41,11 +41,11 @@ async fn refused(file: &Path) -> String {
     }
 }
 
-fn running(since: i64) -> Active {
-    Active {
+fn running(since: i64) -> Arc<Active> {
+    Arc::new(Active {
         critical_since: Some(Timestamp::from_secs(since)),
         ..Active::default()
-    }
+    })
 }
 
 /// One series with a running clock.
@@ -430,7 +430,7 @@ async fn a_hundred_thousand_series_are_written_and_read_in_seconds() {
             Arc::from(format!("servers.web-{n}.load")),
         )
     };
-    let rows = |row: Option<Active>| Batch {
+    let rows = |row: Option<Arc<Active>>| Batch {
         series: (0..100_000).map(|n| (key(n), row.clone())).collect(),
         owed: true,
         ..Batch::default()

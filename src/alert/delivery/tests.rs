@@ -39,7 +39,7 @@ fn incident(level: Level) -> Incident {
         lasted: Duration::ZERO,
         no_data_since: None,
         words: None,
-        reason: String::new(),
+        reason: Arc::default(),
         about: Arc::default(),
         inside: None,
         also: BTreeSet::new(),

@@ -73,10 +73,9 @@ impl Pass<'_> {
         }
         self.out.known_changed |= known.source != source;
         known.seen = life.pass;
-        let active = known.active.get_or_insert_default();
+        let stood_in = std::mem::replace(&mut known.active_mut().stands_in, true);
         // a start must find the alert that it stands for
-        self.out.known_changed |= !active.stands_in || known.source != source;
-        active.stands_in = true;
+        self.out.known_changed |= !stood_in || known.source != source;
         known.source = source;
         self.returned += 1;
         let counts = why == Why::NothingMatched && matches!(alert.no_data, WithoutData::Level(_));
@@ -143,7 +142,7 @@ impl Pass<'_> {
                 && answered
                 && active.last_data.is_none()
             {
-                active.last_data = Some(place.answered);
+                Arc::make_mut(active).last_data = Some(place.answered);
                 self.out.touched.push(Arc::clone(legend));
             }
             return;
@@ -160,7 +159,7 @@ impl Pass<'_> {
         let Some(known) = life.series.get_mut(legend) else {
             return;
         };
-        let missing_since = &mut known.active.get_or_insert_default().missing;
+        let missing_since = &mut known.active_mut().missing;
         if missing_since.is_none() {
             self.out.touched.push(Arc::clone(legend));
         }

@@ -58,15 +58,13 @@ impl Pass<'_> {
         let source = self.source(index, seen.target);
         let mut place = life.place(source, self.slot);
         let pass = life.pass;
-        let known = match life.series.entry(Arc::clone(&seen.legend)) {
-            Entry::Occupied(entry) => {
-                self.returned += 1;
-                entry.into_mut()
-            }
+        self.returned += 1;
+        // the name that is known already, so that the answer's can go
+        let (legend, known) = match life.series.entry(Arc::clone(&seen.legend)) {
+            Entry::Occupied(entry) => (Arc::clone(entry.key()), entry.into_mut()),
             Entry::Vacant(entry) => {
-                self.returned += 1;
                 self.out.known_changed = true;
-                entry.insert(Known::default())
+                (Arc::clone(entry.key()), entry.insert(Known::default()))
             }
         };
         if known.source != source {
@@ -79,11 +77,13 @@ impl Pass<'_> {
         }
         known.seen = pass;
         known.alert = u16::try_from(index).unwrap_or(u16::MAX);
-        if let Some(active) = &mut known.active {
-            if active.missing.take().is_some() || active.stands_in {
-                self.out.touched.push(Arc::clone(&seen.legend));
-            }
+        if let Some(active) = &mut known.active
+            && (active.missing.is_some() || active.stands_in)
+        {
+            let active = Arc::make_mut(active);
+            active.missing = None;
             active.stands_in = false;
+            self.out.touched.push(Arc::clone(&legend));
         }
         let asks = alert.asks(seen.value);
         let counts = matches!(alert.no_data, WithoutData::Level(_));
@@ -92,7 +92,7 @@ impl Pass<'_> {
             return;
         }
         self.push(Reading {
-            legend: Arc::clone(&seen.legend),
+            legend,
             alert: index,
             source,
             asks,

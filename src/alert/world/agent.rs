@@ -341,7 +341,7 @@ impl World {
             self.incidents.change(&id, |incident| {
                 incident.also.insert(fallback);
             });
-            self.dirty.incidents.insert(id);
+            self.incident_changed(id);
             self.dirty.owed = true;
             self.ensure_deliveries(id, now, now);
         }

@@ -21,17 +21,17 @@ pub type KnownSeries = Vec<(Arc<str>, u16)>;
 
 /// What has to be written, by key.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Dirty {
-    pub heads: BTreeSet<Arc<str>>,
-    pub known: BTreeSet<Arc<str>>,
-    pub series: BTreeSet<SeriesKey>,
-    pub incidents: BTreeSet<IncidentId>,
-    pub deliveries: BTreeSet<DeliveryKey>,
-    pub memory: bool,
+pub struct Dirty {
+    pub(super) heads: BTreeSet<Arc<str>>,
+    pub(super) known: BTreeSet<Arc<str>>,
+    pub(super) series: BTreeSet<SeriesKey>,
+    pub(super) incidents: BTreeSet<IncidentId>,
+    pub(super) deliveries: BTreeSet<DeliveryKey>,
+    pub(super) memory: bool,
     /// Nothing that was written before is there any more.
-    pub whole: bool,
+    pub(super) whole: bool,
     /// Whether losing it could lose or double a message.
-    pub owed: bool,
+    pub(super) owed: bool,
 }
 
 /// Changes to be written in one transaction. `None` deletes.
@@ -42,7 +42,7 @@ pub struct Batch {
     /// Legends and sources of groups whose known series changed; `None`: the group is gone.
     pub known: Vec<(Arc<str>, Option<KnownSeries>)>,
     /// Series with a running clock or an incident, by group and legend.
-    pub series: Vec<(SeriesKey, Option<Active>)>,
+    pub series: Vec<(SeriesKey, Option<Arc<Active>>)>,
     /// Incidents.
     pub incidents: Vec<(IncidentId, Option<Arc<Incident>>)>,
     /// Deliveries.
@@ -64,7 +64,7 @@ pub struct Saved {
     /// Known series of groups.
     pub known: BTreeMap<Arc<str>, KnownSeries>,
     /// Series with a running clock or an incident.
-    pub series: BTreeMap<SeriesKey, Active>,
+    pub series: BTreeMap<SeriesKey, Arc<Active>>,
     /// Incidents.
     pub incidents: BTreeMap<IncidentId, Arc<Incident>>,
     /// Deliveries.
@@ -110,9 +110,35 @@ impl Batch {
             && self.memory.is_none()
             && !self.whole
     }
+
+    /// What it is about, so that it can be taken back without a copy of it.
+    pub fn keys(&self) -> Dirty {
+        fn keys<K: Clone + Ord, V>(rows: &[(K, V)]) -> BTreeSet<K> {
+            rows.iter().map(|(key, _)| key.clone()).collect()
+        }
+        Dirty {
+            heads: keys(&self.heads),
+            known: keys(&self.known),
+            series: keys(&self.series),
+            incidents: keys(&self.incidents),
+            deliveries: keys(&self.deliveries),
+            memory: self.memory.is_some(),
+            whole: self.whole,
+            owed: self.owed,
+        }
+    }
 }
 
 impl World {
+    /// Notes that an incident is to be written. One that is told in an overflow
+    /// has no row of its own: its series says all that has to last.
+    pub(super) fn incident_changed(&mut self, id: IncidentId) {
+        let incident = self.incidents.get(&id);
+        if incident.is_none_or(|incident| incident.inside.is_none()) {
+            self.dirty.incidents.insert(id);
+        }
+    }
+
     /// Whether something has to be written before anything may be sent.
     pub fn is_dirty(&self) -> bool {
         self.dirty.owed
@@ -137,7 +163,7 @@ impl World {
         let series = dirty.series.into_iter().map(|(group, legend)| {
             let life = self.groups.get(&group).map(|entry| &entry.life);
             let known = life.and_then(|life| life.series.get(&legend));
-            let active = known.and_then(|known| known.active.as_deref().cloned());
+            let active = known.and_then(|known| known.active.clone());
             ((group, legend), active)
         });
         let incidents = dirty
@@ -176,7 +202,8 @@ impl World {
             let keys = active.map(|(legend, _)| (Arc::clone(name), Arc::clone(legend)));
             dirty.series.extend(keys);
         }
-        dirty.incidents.extend(self.incidents.keys());
+        let alone = self.incidents.values().filter(|i| i.inside.is_none());
+        dirty.incidents.extend(alone.map(|incident| incident.id));
         dirty.deliveries.extend(self.deliveries.keys().cloned());
         dirty.memory = true;
         dirty.whole = true;
@@ -185,24 +212,19 @@ impl World {
 
     /// Takes back a batch that could not be written: it will be part of the next.
     pub fn not_written(&mut self, batch: &Batch) {
+        self.take_back(batch.keys());
+    }
+
+    /// The same, by its keys.
+    pub fn take_back(&mut self, keys: Dirty) {
         let dirty = &mut self.dirty;
-        dirty
-            .heads
-            .extend(batch.heads.iter().map(|(key, _)| Arc::clone(key)));
-        dirty
-            .known
-            .extend(batch.known.iter().map(|(key, _)| Arc::clone(key)));
-        dirty
-            .series
-            .extend(batch.series.iter().map(|(key, _)| key.clone()));
-        dirty
-            .incidents
-            .extend(batch.incidents.iter().map(|(key, _)| *key));
-        dirty
-            .deliveries
-            .extend(batch.deliveries.iter().map(|(key, _)| key.clone()));
-        dirty.memory |= batch.memory.is_some();
-        dirty.whole |= batch.whole;
-        dirty.owed |= batch.owed;
+        dirty.heads.extend(keys.heads);
+        dirty.known.extend(keys.known);
+        dirty.series.extend(keys.series);
+        dirty.incidents.extend(keys.incidents);
+        dirty.deliveries.extend(keys.deliveries);
+        dirty.memory |= keys.memory;
+        dirty.whole |= keys.whole;
+        dirty.owed |= keys.owed;
     }
 }

@@ -40,7 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agenda::Agenda;
-pub use batch::{Batch, Saved};
+pub use batch::{Batch, Dirty, Saved};
 use changes::Changes;
 use deliveries::Deliveries;
 use incidents::Incidents;
@@ -113,7 +113,7 @@ pub struct Transition {
     /// The level after; `ok`: resolved.
     pub to: Level,
     /// Why.
-    pub reason: String,
+    pub reason: Arc<str>,
 }
 
 impl Transition {
@@ -148,8 +148,9 @@ pub struct World {
     /// Open incidents that no series' `Active` names, by group and series name:
     /// overflow, and the agent's own.
     named: BTreeMap<(Arc<str>, Arc<str>), IncidentId>,
-    /// Series that are told in a silence in numbers.
-    silent: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// Series that are told in a silence in numbers: at which level, and since
+    /// when they lack data.
+    silent: BTreeMap<(Arc<str>, Arc<str>), (Level, Timestamp)>,
     /// Whether these have changed since their incident was brought in line.
     silence_changed: bool,
     /// Who would have been told of these, until their incident is brought in line.

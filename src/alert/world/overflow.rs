@@ -140,9 +140,9 @@ impl World {
             (present, more) = (incident.level, incident.also != before);
         });
         if present != level {
-            self.change_level(id, level, at, now, reason, |_| {});
+            self.change_level(id, level, at, now, reason.into(), |_| {});
         } else if more {
-            self.dirty.incidents.insert(id);
+            self.incident_changed(id);
             self.ensure_deliveries(id, at, now);
         }
         if level == Level::Ok {
@@ -152,6 +152,7 @@ impl World {
 
     /// Ends all incidents of a group that is no longer configured.
     pub(super) fn end_group(&mut self, group: &Arc<str>, now: Timestamp) {
+        let reason: Arc<str> = Arc::from("its alert left the configuration");
         let mut touched: BTreeMap<Subject, Vec<IncidentId>> = BTreeMap::new();
         let open: Vec<(IncidentId, Option<Subject>)> = self
             .incidents
@@ -161,8 +162,7 @@ impl World {
             .map(|incident| (incident.id, incident.inside))
             .collect();
         for (id, inside) in open {
-            let reason = "its alert left the configuration".to_owned();
-            self.change_level(id, Level::Ok, now, now, reason, |incident| {
+            self.change_level(id, Level::Ok, now, now, Arc::clone(&reason), |incident| {
                 incident.value = None;
             });
             if let Some(subject) = inside {
@@ -198,7 +198,7 @@ impl World {
             lasted: Duration::ZERO,
             no_data_since: None,
             words: None,
-            reason: String::new(),
+            reason: Arc::default(),
             about: Arc::default(),
             inside: None,
             also: BTreeSet::new(),

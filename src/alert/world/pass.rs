@@ -2,6 +2,7 @@
 //! open, change and resolve incidents. Which of them are told alone and which
 //! in their group's overflow is decided in `overflow.rs`.
 
+use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -33,7 +34,7 @@ struct Turn {
     legend: Arc<str>,
     change: Change,
     id: IncidentId,
-    reason: String,
+    reason: Arc<str>,
     /// Index of the reading; `None`: it is no longer the group's.
     reading: Option<usize>,
 }
@@ -46,6 +47,8 @@ struct Turning<'a> {
     /// What messages say of the readings' alerts, by alert, source, and whether
     /// Graphite knows the series.
     abouts: HashMap<(usize, u16, bool), Arc<About>>,
+    /// The conditions in words, by alert and level.
+    conditions: HashMap<(usize, Level), Arc<str>>,
     slot: Timestamp,
     now: Timestamp,
 }
@@ -62,11 +65,13 @@ impl World {
 
     /// Judges what `group` was answered for `slot`. Returns legends that came
     /// twice in one alert's answer, for the log. Answers to questions that the
-    /// present configuration does not ask any more are dropped.
+    /// present configuration does not ask any more are dropped. A report that
+    /// is given away is gone before its readings are judged: a big answer and a
+    /// storm of incidents need not be in memory together.
     pub fn evaluated(
         &mut self,
         group: &Arc<Group>,
-        report: &Report,
+        report: impl Borrow<Report>,
         slot: Timestamp,
         now: Timestamp,
     ) -> Vec<Arc<str>> {
@@ -78,15 +83,16 @@ impl World {
             return Vec::new();
         };
         let was_ready = entry.life.ready;
-        let evaluated = evaluate::evaluate(group, &mut entry.life, &report.answers, slot, false);
+        let Report { answers, failure } = report.borrow();
+        let evaluated = evaluate::evaluate(group, &mut entry.life, answers, slot, false);
         let twice = evaluated.readings.iter().filter(|reading| reading.twice);
         let twice = twice.map(|reading| Arc::clone(&reading.legend)).collect();
         let head = &mut entry.life.head;
-        if report.answers.iter().all(Option::is_some) {
+        if answers.iter().all(Option::is_some) {
             entry.life.lacking.clear();
             head.judged = evaluated.judged;
             head.judged_at = Some(slot);
-        } else if report.answers.iter().any(Option::is_some) {
+        } else if answers.iter().any(Option::is_some) {
             // what was not answered is as it was
             head.judged = head.judged.max(evaluated.judged);
             head.judged_at = Some(slot);
@@ -98,7 +104,8 @@ impl World {
         if !was_ready {
             self.is_ready(name);
         }
-        self.fetched(name, report.failure.as_deref(), slot, now);
+        self.fetched(name, failure.as_deref(), slot, now);
+        drop(report);
         self.judge(group, evaluated, slot, now);
         self.look_after_itself(now);
         twice
@@ -152,6 +159,7 @@ impl World {
             readings,
             crowd: self.crowd(&group.name, turns.iter().map(|turn| &turn.change)),
             abouts: HashMap::new(),
+            conditions: HashMap::new(),
             slot,
             now,
         };
@@ -183,12 +191,12 @@ impl World {
         let life = &mut self.groups.get_mut(&group.name)?.life;
         let known = life.series.get_mut(&reading.legend)?;
         let before = known.active.as_deref().cloned().unwrap_or_default();
-        let active = known.active.get_or_insert_default();
+        let active = known.active_mut();
         if !reading.counts {
             active.silent = None;
         }
         let step = active.step(reading.asks, &alert.rules(), reading.place, fresh);
-        let after = (**active).clone();
+        let after = active.clone();
         let lacks = matches!(reading.asks, Asks::Without { .. } | Asks::Ignored);
         match after.lacking_since.filter(|_| lacks && reading.counts) {
             Some(since) => life.lacking.insert(Arc::clone(&reading.legend), since),
@@ -199,7 +207,7 @@ impl World {
                 legend: Arc::clone(&reading.legend),
                 change,
                 id: before.open.map_or(fresh, |open| open.id),
-                reason: because(alert, reading, change, &before),
+                reason: said_once(turns, because(alert, reading, change, &before)),
                 reading: Some(index),
             });
         }
@@ -232,19 +240,21 @@ impl World {
         let target = self.target_of(group, reading);
         let moved = incident.about.target.as_deref() != target && reading.why == Why::Returned;
         let inside = incident.inside;
-        self.incidents.refresh(&id, |incident| {
-            if let Some(value) = reading.value {
-                incident.value = Some(value.value);
-            }
-            incident.no_data_since = active.lacking_since;
-            incident.words = words(reading);
-        });
+        let value = reading.value.map(|value| value.value).or(incident.value);
+        let says = (value, active.lacking_since, words(reading));
+        if (&says.0, &says.1, &says.2)
+            != (&incident.value, &incident.no_data_since, &incident.words)
+        {
+            self.incidents.refresh(&id, |incident| {
+                (incident.value, incident.no_data_since, incident.words) = says;
+            });
+        }
         if let (true, Some(alert)) = (moved, group.alerts.get(reading.alert)) {
             // another target of the group returns it now, perhaps for others to be told
             let about = self.about(group, alert, reading);
             self.incidents
                 .change(&id, |incident| incident.about = about);
-            self.dirty.incidents.insert(id);
+            self.incident_changed(id);
             self.ensure_deliveries(id, now, now);
             if let Some(subject) = inside {
                 self.overflow(&group.name, subject, &[id], now, now);
@@ -283,15 +293,12 @@ impl World {
             }
         }
         let key = (Arc::clone(group), Arc::clone(legend));
-        self.silence_changed |= before.silent != after.silent;
-        match (before.silent.is_some(), after.silent.is_some()) {
-            (true, false) => {
-                self.silent.remove(&key);
+        if before.silent != after.silent {
+            self.silence_changed = true;
+            match after.is_silent() {
+                Some(how) => drop(self.silent.insert(key.clone(), how)),
+                None => drop(self.silent.remove(&key)),
             }
-            (false, true) => {
-                self.silent.insert(key.clone());
-            }
-            _ => {}
         }
         if *before != after {
             self.dirty.series.insert(key);
@@ -328,13 +335,13 @@ impl World {
         let Some(known) = self.known(&group.name, &reading.legend) else {
             return;
         };
-        let active = known.active.get_or_insert_default();
+        let active = known.active_mut();
         if silent {
             active.silent = Some(wants.0);
         } else {
             active.silent = None;
             if let Some(change) = active.take_want(wants, fresh) {
-                let reason = because(alert, reading, change, &before);
+                let reason = said_once(turns, because(alert, reading, change, &before));
                 turns.push(Turn {
                     legend: Arc::clone(&reading.legend),
                     change,
@@ -365,11 +372,16 @@ impl World {
         let Some(known) = self.known(group, legend) else {
             return;
         };
-        let mut active = known.active.take().unwrap_or_default();
+        let mut active = known
+            .active
+            .take()
+            .map(Arc::unwrap_or_clone)
+            .unwrap_or_default();
         if let Some(open) = active.open {
             let id = open.id;
             if let Some(change) = active.end() {
                 let legend = Arc::clone(legend);
+                let reason = said_once(turns, reason);
                 turns.push(Turn {
                     legend,
                     change,
@@ -384,7 +396,7 @@ impl World {
             entry.life.lacking.remove(legend);
         }
         let key = (Arc::clone(group), Arc::clone(legend));
-        self.silence_changed |= self.silent.remove(&key);
+        self.silence_changed |= self.silent.remove(&key).is_some();
         self.dirty.series.insert(key);
         self.dirty.known.insert(Arc::clone(group));
     }
@@ -400,12 +412,23 @@ impl World {
         } = turn;
         let reading = reading.and_then(|index| turning.readings.get(index));
         let alert = reading.and_then(|r| turning.group.alerts.get(r.alert));
-        let condition = alert.and_then(|alert| alert.condition(change.to));
-        let condition = condition.map(ToString::to_string);
+        let condition = alert.zip(reading).and_then(|(alert, reading)| {
+            let condition = alert.condition(change.to)?;
+            let words = turning.conditions.entry((reading.alert, change.to));
+            Some(Arc::clone(
+                words.or_insert_with(|| condition.to_string().into()),
+            ))
+        });
         if change.from == Level::Ok {
             let incident = self.opened(turning, alert?, &legend, id, reading?);
             let inside = turning.crowd.place_for(alert?, change.by_want);
             self.incidents.insert(Incident { inside, ..incident });
+            if inside.is_some()
+                && let Some(known) = self.known(&turning.group.name, &legend)
+                && let Some(open) = &mut known.active_mut().open
+            {
+                open.inside = inside;
+            }
         }
         turning.crowd.count(change);
         let (slot, now) = (turning.slot, turning.now);
@@ -454,7 +477,7 @@ impl World {
         to: Level,
         at: Timestamp,
         now: Timestamp,
-        reason: String,
+        reason: Arc<str>,
         with: impl FnOnce(&mut Incident),
     ) {
         // what was due under the level that it leaves stays owed
@@ -466,7 +489,7 @@ impl World {
         self.incidents.change(&id, |incident| {
             let from = incident.level;
             with(incident);
-            incident.turn(to, at, reason.clone());
+            incident.turn(to, at, Arc::clone(&reason));
             transitions.push(Transition {
                 incident: id,
                 alert: Arc::clone(&incident.group),
@@ -476,7 +499,7 @@ impl World {
                 reason,
             });
         });
-        self.dirty.incidents.insert(id);
+        self.incident_changed(id);
         self.dirty.owed = true;
         self.ensure_deliveries(id, at, now);
     }
@@ -525,7 +548,7 @@ impl World {
         };
         if let Some(active) = self
             .known(&group.name, legend)
-            .and_then(|known| known.active.as_mut())
+            .and_then(|known| known.active.as_mut().map(Arc::make_mut))
         {
             active.silent = None;
         }
@@ -545,6 +568,14 @@ fn words(reading: &Reading) -> Option<String> {
         Why::NothingMatched => Some("matches no series".to_owned()),
         Why::TooFew { found, wanted } => Some(format!("only {found} of {wanted} series")),
         Why::Returned | Why::Gone | Why::NoLongerCalledFor => None,
+    }
+}
+
+/// The words of the last turn, where they are the same: a storm has one reason.
+fn said_once(turns: &[Turn], reason: String) -> Arc<str> {
+    match turns.last() {
+        Some(last) if *last.reason == *reason => Arc::clone(&last.reason),
+        _ => reason.into(),
     }
 }
 

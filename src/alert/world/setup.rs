@@ -131,13 +131,13 @@ impl World {
                 })
                 .collect();
         }
-        let mut silent = BTreeSet::new();
+        let mut silent = BTreeMap::new();
         for ((name, legend), active) in saved.series {
-            if active.silent.is_some() {
-                silent.insert((Arc::clone(&name), Arc::clone(&legend)));
+            if let Some(how) = active.is_silent() {
+                silent.insert((Arc::clone(&name), Arc::clone(&legend)), how);
             }
             let life = &mut groups.entry(name).or_default().life;
-            life.series.entry(legend).or_default().active = Some(Box::new(active));
+            life.series.entry(legend).or_default().active = Some(active);
         }
         let named = saved
             .incidents
@@ -170,6 +170,7 @@ impl World {
         world.drop_unknown_receivers();
         world.try_anew(now);
         world.apply_groups(now.plus(LEAVE));
+        world.recall_hidden();
         world.clock_set_back(now);
         for entry in world.groups.values_mut() {
             entry.recall_lacking();
@@ -179,6 +180,37 @@ impl World {
         world.end_stale(now);
         world.ensure_all(now);
         world
+    }
+
+    /// Incidents that are told in an overflow are known by their series alone.
+    fn recall_hidden(&mut self) {
+        let mut hidden = Vec::new();
+        for (name, entry) in &self.groups {
+            for (legend, known) in &entry.life.series {
+                if let Some(active) = &known.active
+                    && let Some(open) = active.open
+                    && let Some(inside) = open.inside
+                {
+                    let source = entry.life.head.sources.get(usize::from(known.source));
+                    let alert = source
+                        .zip(entry.group.as_ref())
+                        .and_then(|(source, group)| {
+                            let alert = group.alerts.get(group.alert_of(&source.target)?)?;
+                            Some(About::new(alert, &source.target, !active.stands_in))
+                        });
+                    let name = (Arc::clone(name), Arc::clone(legend));
+                    let mut incident = self.blank(open.id, name, Subject::Series, open.id.began());
+                    incident.turn(open.level, open.id.began(), Arc::default());
+                    incident.inside = Some(inside);
+                    incident.no_data_since = active.lacking_since;
+                    hidden.push((incident, alert.unwrap_or_default()));
+                }
+            }
+        }
+        for (mut incident, about) in hidden {
+            incident.about = self.share(&Arc::clone(&incident.group), about);
+            self.incidents.insert(incident);
+        }
     }
 
     /// A start is a fresh try, and so is the end of an absence: time that nobody
@@ -269,7 +301,7 @@ impl World {
                 incident.also.remove(old);
                 incident.also.insert(Arc::clone(new));
             });
-            self.dirty.incidents.insert(id);
+            self.incident_changed(id);
         }
     }
 
@@ -423,7 +455,7 @@ impl World {
         if about != before {
             self.incidents
                 .change(&id, |incident| incident.about = about);
-            self.dirty.incidents.insert(id);
+            self.incident_changed(id);
         } else if !Arc::ptr_eq(&about, &before) {
             self.incidents
                 .refresh(&id, |incident| incident.about = about);

@@ -127,22 +127,18 @@ impl World {
         } else if self.memory.few_silent_since.take().is_some() {
             self.dirty.memory = true;
         }
-        let mut level = Level::Ok;
+        let levels = self.silent.values().map(|(level, _)| *level);
+        let level = levels.max().unwrap_or_default();
         let mut alerts: BTreeMap<&str, usize> = BTreeMap::new();
-        for (group, legend) in &self.silent {
-            let known = self
-                .groups
-                .get(group)
-                .and_then(|entry| entry.life.series.get(legend));
-            let silent = known.and_then(|known| known.active.as_ref()?.silent);
-            level = level.max(silent.unwrap_or_default());
+        for (group, _) in self.silent.keys() {
             *alerts.entry(group).or_default() += 1;
         }
-        let words = (level != Level::Ok).then(|| words(&alerts, self.silent.len()));
+        let total = self.silent.len();
+        let words = (level != Level::Ok).then(|| words(&alerts, total));
         let reason = match level {
             Level::Ok if few => format!("fewer than {MANY} are left; they are told one by one"),
             Level::Ok => "they have data again, or are forgotten".to_owned(),
-            _ => format!("{} series fell silent together", self.silent.len()),
+            _ => format!("{total} series fell silent together"),
         };
         let also = std::mem::take(&mut self.silence_told);
         let docs = self
@@ -175,10 +171,7 @@ impl World {
     /// How many series lack data that began to within ten minutes of one that is
     /// told in the silence: also those whose `no_data_for` is not over yet.
     fn fell_silent_with_them(&self) -> usize {
-        let told = self.silent.iter().filter_map(|(group, legend)| {
-            let life = &self.groups.get(group)?.life;
-            life.series.get(legend)?.active.as_ref()?.lacking_since
-        });
+        let told = self.silent.values().map(|(_, since)| *since);
         let mut told: Vec<Timestamp> = told.collect();
         told.sort_unstable();
         let near = |since: &&Timestamp| {
@@ -195,7 +188,7 @@ impl World {
 
     /// The few that are left have incidents of their own from now on.
     fn break_silence(&mut self, now: Timestamp) {
-        for (name, legend) in self.silent.clone() {
+        for (name, legend) in self.silent.keys().cloned().collect::<Vec<_>>() {
             let group = self.groups.get(&name).and_then(|entry| entry.group.clone());
             if let Some(group) = group {
                 self.on_its_own(&group, &legend, now);

@@ -305,8 +305,8 @@ impl World {
                 for other in self.of_same_series(id) {
                     self.incidents.touch(other);
                 }
+                self.incident_changed(id);
                 self.incidents.remove(&id);
-                self.dirty.incidents.insert(id);
             }
         }
         self.drop_retired();

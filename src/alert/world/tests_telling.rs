@@ -1612,6 +1612,63 @@ fn those_without_data_have_a_limit_of_their_own() {
 }
 
 #[test]
+fn whoever_is_in_the_overflow_has_no_row_of_its_own_and_is_known_after_a_restart() {
+    let mut bench = Bench::of(limited(1, 9));
+    bench.judge(&[("a", 15.0)]);
+    bench.judge(&[("a", 15.0), ("b", 15.0), ("c", 25.0), ("d", 15.0)]);
+    bench.hears("hook");
+    bench.commit();
+    let written: Vec<_> = bench.saved.incidents.values().map(|i| &*i.series).collect();
+    assert_eq!(written, ["a", "(more)"]);
+    let open = |bench: &Bench| {
+        let open = bench.world.incidents();
+        let mut open: Vec<_> = open
+            .map(|i| (i.series.to_string(), i.id, i.level, i.started, i.inside))
+            .collect();
+        open.sort();
+        open
+    };
+    let words = |bench: &Bench| {
+        let more = bench.world.incidents().find(|i| &*i.series == "(more)");
+        bench.world.words(more.unwrap()).unwrap()
+    };
+    let before = (open(&bench), words(&bench));
+    assert_eq!(before.0.len(), 5);
+    assert!(
+        before.1.starts_with("3 more series: c CRITICAL, "),
+        "{}",
+        before.1
+    );
+    bench.restart();
+    assert_eq!((open(&bench), words(&bench)), before);
+    bench.judge(&[("a", 15.0), ("b", 15.0), ("c", 25.0), ("d", 15.0)]);
+    assert_eq!(bench.hears("hook"), [""; 0]);
+    bench.judge(&[("a", 15.0), ("b", 1.0), ("c", 15.0), ("d", 15.0)]);
+    assert_eq!(bench.hears("hook"), ["changed (more) warning"]);
+    bench.judge(&[("a", 1.0), ("b", 1.0), ("c", 1.0), ("d", 1.0)]);
+    let ends = bench.hears("hook");
+    assert_eq!(ends.len(), 2, "{ends:?}");
+    assert!(ends.contains(&"resolved (more) ok".to_owned()), "{ends:?}");
+    assert_eq!(bench.hears("oncall").len(), 2);
+    bench.commit();
+    assert_eq!(
+        bench.saved.incidents.len() + bench.saved.deliveries.len(),
+        0
+    );
+    assert!(bench.saved.series.is_empty());
+}
+
+#[test]
+fn a_route_that_is_new_leads_to_the_overflow_of_what_it_matches() {
+    let mut bench = Bench::of(limited(1, 9));
+    bench.judge(&[("a", 15.0)]);
+    bench.judge(&[("a", 15.0), ("b", 15.0)]);
+    bench.hears("hook");
+    bench.reload(|setup| setup.receivers.push(messaging("boss")));
+    assert_eq!(bench.hears("boss"), ["new a warning", "new (more) warning"]);
+}
+
+#[test]
 fn without_a_limit_everybody_stands_alone() {
     let mut bench = Bench::new(vec![messaging("hook")]);
     let names: Vec<String> = (0..50).map(|number| format!("web-{number}")).collect();

@@ -18,7 +18,7 @@ use crate::alert::{Docs, GraphLink, Level, Timestamp};
 
 /// A batch over few keys, so that later ones overwrite and delete.
 pub fn batch() -> impl Strategy<Value = Batch> {
-    let series = ((name(), name()), option::of(active()));
+    let series = ((name(), name()), option::of(active().prop_map(Arc::new)));
     let known = option::of(vec((text(), any::<u16>()), 0..4));
     let deliveries = ((id(), name(), name()), option::of(delivery()));
     let rows = (
@@ -160,13 +160,15 @@ fn active() -> impl Strategy<Value = Active> {
         level(),
         any::<bool>(),
         option::of(level()),
+        option::of(select(vec![Subject::More, Subject::MoreWithoutData])),
         option::of(down),
     );
-    let open = open.prop_map(|(id, level, by_want, by_data, down)| Open {
+    let open = open.prop_map(|(id, level, by_want, by_data, inside, down)| Open {
         id,
         level,
         by_want,
         by_data,
+        inside,
         down,
     });
     let rest = (
@@ -281,9 +283,9 @@ fn incident() -> impl Strategy<Value = Arc<Incident>> {
                 no_data_since: times.3,
                 lasted: times.4,
                 value,
-                condition,
+                condition: condition.map(Arc::from),
                 words,
-                reason,
+                reason: reason.into(),
                 about: Arc::new(about),
                 inside,
                 also,
