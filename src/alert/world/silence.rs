@@ -3,7 +3,7 @@
 //! alerts, is told to whom theirs would have been told, and ends when they have
 //! data again; the few that are left then have incidents of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,7 +115,8 @@ impl World {
         }
         self.silence_changed = false;
         let mut few = false;
-        if count > 0 && count < MANY && self.fell_silent_with_them() < MANY {
+        if count > 0 && count < MANY && self.fell_silent_with_them().values().sum::<usize>() < MANY
+        {
             let since = *self.memory.few_silent_since.get_or_insert_with(|| {
                 self.dirty.memory = true;
                 now
@@ -129,11 +130,8 @@ impl World {
         }
         let levels = self.silent.values().map(|(level, _)| *level);
         let level = levels.max().unwrap_or_default();
-        let mut alerts: BTreeMap<&str, usize> = BTreeMap::new();
-        for (group, _) in self.silent.keys() {
-            *alerts.entry(group).or_default() += 1;
-        }
-        let total = self.silent.len();
+        let alerts = self.fell_silent_with_them();
+        let total: usize = alerts.values().sum();
         let words = (level != Level::Ok).then(|| words(&alerts, total));
         let reason = match level {
             Level::Ok if few => format!("fewer than {MANY} are left; they are told one by one"),
@@ -168,22 +166,28 @@ impl World {
         );
     }
 
-    /// How many series lack data that began to within ten minutes of one that is
-    /// told in the silence: also those whose `no_data_for` is not over yet.
-    fn fell_silent_with_them(&self) -> usize {
+    /// How many series of each alert lack data that began to within ten minutes
+    /// of one that is told in the silence: also those that have not done so for
+    /// long enough to be told. The first to be told would read as the only ones.
+    fn fell_silent_with_them(&self) -> BTreeMap<&str, usize> {
+        let mut alerts: BTreeMap<&str, usize> = BTreeMap::new();
+        for (group, _) in self.silent.keys() {
+            *alerts.entry(group).or_default() += 1;
+        }
         let told = self.silent.values().map(|(_, since)| *since);
-        let mut told: Vec<Timestamp> = told.collect();
-        told.sort_unstable();
+        let told: BTreeSet<Timestamp> = told.collect();
         let near = |since: &&Timestamp| {
-            let first = told.partition_point(|at| *at < since.minus(TOGETHER));
-            told.get(first)
-                .is_some_and(|at| *at <= since.plus(TOGETHER))
+            let around = since.minus(TOGETHER)..=since.plus(TOGETHER);
+            told.range(around).next().is_some()
         };
-        let lacking = self
-            .groups
-            .values()
-            .flat_map(|entry| entry.life.lacking.values());
-        lacking.filter(near).count()
+        for (name, entry) in &self.groups {
+            let count = entry.life.lacking.values().filter(near).count();
+            if count > 0 {
+                let told = alerts.entry(name).or_default();
+                *told = count.max(*told);
+            }
+        }
+        alerts
     }
 
     /// The few that are left have incidents of their own from now on.

@@ -79,6 +79,35 @@ fn series_of_several_alerts_count_together_and_are_counted_in_the_text() {
 }
 
 #[test]
+fn the_first_to_be_told_are_not_taken_for_the_only_ones() {
+    let alerts = ["A", "B", "C"].map(|name| alert(name, "all"));
+    let mut bench = Bench::new(alerts.to_vec());
+    for name in ["A", "B", "C"] {
+        bench.answer(0, name, &many("s", 10, "1"));
+    }
+    for minute in 1..=3 {
+        if minute > 1 {
+            bench.answer(minute, "B", &many("s", 10, "_"));
+            bench.answer(minute, "C", &many("s", 10, "_"));
+        }
+        bench.answer(minute, "A", &many("s", 10, "_"));
+    }
+    // B and C fell silent a minute later: nobody else would be told of them yet
+    let words = bench.words("graphite-pager", SILENCE);
+    assert_eq!(
+        words,
+        "has no data for 30 series at once: A (10), B (10), C (10)"
+    );
+    let events = bench.events();
+    assert_eq!(
+        events,
+        [format!(
+            "{SILENCE} opened no_data: 30 series fell silent together"
+        )]
+    );
+}
+
+#[test]
 fn series_that_vanish_together_are_one_trouble_too() {
     let mut bench = load();
     bench.answer(0, "Load", &format!("{} fine=1", many("s", 12, "1")));
