@@ -840,7 +840,7 @@ impl<'s> Day<'s> {
             return;
         };
         let asked = process.desk.world.asks(&group);
-        process.desk.world.evaluated(&group, &report, slot, now);
+        process.desk.world.evaluated(&group, &*report, slot, now);
         if asked {
             self.mirror
                 .evaluated(&group.name, slot.as_millis(), answers, now.as_millis());

@@ -245,10 +245,17 @@ impl Agent {
 
     /// The most memory that it has held so far, in kB; `None` once it is over.
     pub fn memory_peak(&self) -> Option<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// The memory that it holds, in kB; `None` once it is over.
+    pub fn memory(&self) -> Option<u64> {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, name: &str) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.split_whitespace().next()?.parse().ok()
     }
 

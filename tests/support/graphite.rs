@@ -253,6 +253,8 @@ struct World {
     post_refused: Option<u16>,
     json_only: bool,
     requests: Vec<Request>,
+    /// Of right answers with data: when they were asked for, and written.
+    answered: Vec<(Instant, Instant)>,
 }
 
 impl Graphite {
@@ -354,6 +356,16 @@ impl Graphite {
         poll(DEADLINE, done).expect("the stand-in opens or closes its port");
     }
 
+    /// When the first right answer with data that was asked for after `since`
+    /// had been written to its end.
+    pub fn answered_after(&self, since: Instant) -> Option<Instant> {
+        let world = self.world();
+        let mut answered = world.answered.iter();
+        answered
+            .find(|(asked, _)| *asked > since)
+            .map(|(_, at)| *at)
+    }
+
     /// All requests so far, in order.
     pub fn requests(&self) -> Vec<Request> {
         self.world().requests.clone()
@@ -444,6 +456,7 @@ fn converse(shared: &Shared, mut stream: TcpStream) {
     while let Ok(request) = read_request(&mut reader) {
         let for_data = !request.is_picture();
         let last = request.header("connection") == Some("close");
+        let (asked, picture) = (request.at, request.is_picture());
         let (failure, answer) = shared.world.lock().unwrap().answer(request);
         if for_data && shared.talks.reaches(Point::Taken) {
             break;
@@ -457,7 +470,14 @@ fn converse(shared: &Shared, mut stream: TcpStream) {
             Some(failure) => Err(failure),
         };
         let done = match pause {
-            Ok(()) => answer.write(&mut stream, |stream, bytes| stream.write_all(bytes)),
+            Ok(()) => {
+                let written = answer.write(&mut stream, |stream, bytes| stream.write_all(bytes));
+                if written.is_ok() && !picture {
+                    let times = (asked, Instant::now());
+                    shared.world.lock().unwrap().answered.push(times);
+                }
+                written
+            }
             Err(failure) => misbehave(&mut stream, failure, &answer),
         };
         if for_data {
