@@ -306,11 +306,13 @@ fn every_example_is_tried_here_and_listed() {
     let names: BTreeSet<String> = folders
         .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
-    // the unit is held by tests/security.rs and tests/readme.rs
+    // the unit is held by tests/security.rs and tests/readme.rs; the simulation
+    // is no set-up, and tests/run plays it
     let tried = [
         "from-graphite-pager",
         "minimal",
         "pagerduty-and-email",
+        "simulate",
         "systemd",
     ];
     assert_eq!(names, tried.map(str::to_owned).into());

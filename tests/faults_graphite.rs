@@ -110,7 +110,7 @@ fn nothing_moves(format: &str, failures: &[(Failure, &str)]) {
         bench.graphite.fail_target(&target(n), failure.clone());
     }
     for (n, (failure, words)) in failures.iter().enumerate() {
-        let line = agent.wait_stderr(&format!("alert=L{n} target=t{n} "));
+        let line = agent.wait_stderr(&format!("alert=\"L{n}\" target=\"t{n}\" "));
         assert!(
             line.contains("cannot fetch: ") && line.contains(words),
             "{failure:?}: no `{words}` in {line}"

@@ -1017,7 +1017,11 @@ impl<'s> Day<'s> {
             self.store(store);
             return 5 * SECOND;
         }
+        let written_now = written.is_ok();
         let store = process.desk.written(written, now);
+        if written_now {
+            self.told.all_written();
+        }
         self.store(store);
         0
     }
@@ -1354,6 +1358,13 @@ impl<'s> Day<'s> {
     }
 
     fn check_composed(&mut self, sending: &Sending) {
+        if self
+            .process
+            .as_ref()
+            .is_some_and(|process| process.desk.is_broken())
+        {
+            self.told.unwritten(sending.job.incident);
+        }
         let open = self.mirror.live().open();
         let key = (
             sending.message.alert.to_string(),
@@ -1445,8 +1456,7 @@ impl<'s> Day<'s> {
             line.settled(&outcomes, now);
         }
         process.desk.world.settled(&sending.job, &outcomes, now);
-        let broken = process.desk.is_broken();
-        self.told.noted(sending, &outcomes, broken);
+        self.told.noted(sending, &outcomes);
         if self.point(Point::Recorded, "kill: recorded") {
             return;
         }
@@ -1507,7 +1517,7 @@ impl<'s> Day<'s> {
             }
         }
         let (all, deliveries) = (world.incidents().count(), world.deliveries().count());
-        if all > count + OWED || deliveries > 7 * all {
+        if all > count + OWED || deliveries > 14 * all {
             differences.push("more incidents and deliveries than there can be owed".to_owned());
         }
         if !differences.is_empty() {

@@ -301,6 +301,8 @@ struct Line {
     missing: i64,
     missing_at: i64,
     judged: i64,
+    /// It counted for rule 10 then.
+    counted: bool,
     /// Since when it has lacked data.
     lacks: Option<i64>,
     /// What want of data would have given it, were it not in the silence in numbers.
@@ -599,7 +601,23 @@ impl State {
             !(line.stands_in && over && line.incident.is_none())
         });
         rising.sort();
+        // page silent: a series counts as it did when it was last judged.
+        self.count(|line| line.judged == slot);
         rising
+    }
+
+    fn count(&mut self, which: impl Fn(&Line) -> bool) {
+        let counts: Vec<(String, bool)> = self
+            .lines
+            .iter()
+            .filter(|(_, line)| which(line))
+            .map(|(name, line)| (name.clone(), self.counts(name, line)))
+            .collect();
+        for (name, counts) in counts {
+            if let Some(line) = self.lines.get_mut(&name) {
+                line.counted = counts;
+            }
+        }
     }
 
     /// Rule 11.
@@ -792,6 +810,9 @@ impl Model {
             state.left = None;
         }
         self.reload(setup, false, now);
+        for state in self.groups.values_mut() {
+            state.count(|_| true);
+        }
     }
 
     /// One evaluation of a group: `answers` has one for each of its alerts, in order.
@@ -806,8 +827,10 @@ impl Model {
         state.tried = true;
         state.failed = Some(answers.iter().any(Option::is_none));
         if state.failed == Some(true) {
-            // page silent: it has failed since the slot that was not answered.
-            state.failing_since.get_or_insert(slot.min(now));
+            // page silent: it has failed since the slot that was not answered, but one failure
+            // alone counts for half of `error_for` at most.
+            let since = slot.max(now - self.error_for / 2).min(now);
+            state.failing_since.get_or_insert(since);
         } else {
             state.failing_since = None;
             state.failure = None;
@@ -838,8 +861,8 @@ impl Model {
         if line.is_some_and(|line| line.held.is_none()) {
             let (mut judged, mut lacking) = (0, Vec::new());
             for state in self.groups.values() {
-                for (name, line) in &state.lines {
-                    if state.counts(name, line) && slot - line.judged <= 10 * MINUTE {
+                for line in state.lines.values() {
+                    if line.counted && slot - line.judged <= 10 * MINUTE {
                         judged += 1;
                         lacking.extend(line.lacks);
                     }
@@ -903,10 +926,10 @@ impl Model {
         let held: Vec<i64> = lines().filter(held).filter_map(|line| line.lacks).collect();
         // page silent: `left` are all that began within ten minutes of one of these, due or not.
         let counting = self.groups.values().flat_map(|state| {
-            let lines = state.lines.iter();
+            let lines = state.lines.values();
             lines
-                .filter(|(name, line)| state.counts(name, line))
-                .filter_map(|(_, line)| line.lacks)
+                .filter(|line| line.counted)
+                .filter_map(|line| line.lacks)
         });
         let near = |began: &i64| {
             held.iter()

@@ -85,6 +85,8 @@ pub struct Told {
     confused: BTreeSet<String>,
     /// Incidents told while the store failed: a kill may make them unheard of.
     unwritten: BTreeSet<IncidentId>,
+    /// Of these, those that a process took with it.
+    rolled_back: BTreeSet<IncidentId>,
 }
 
 type Verdict = Result<(), (&'static str, String)>;
@@ -298,14 +300,25 @@ impl Told {
                 format!("{words}: {} and {}", before.id, heard.id),
             ));
         }
-        if heard.event < before.event && !self.unwritten.contains(&job.incident) {
+        let forgotten = self.rolled_back.contains(&job.incident);
+        if heard.event < before.event && !forgotten {
             return Err(("out of order", words));
         }
         Ok(())
     }
 
+    /// This is told while the store fails: whoever dies now takes it with them.
+    pub fn unwritten(&mut self, id: IncidentId) {
+        self.unwritten.insert(id);
+    }
+
+    /// Everything is written.
+    pub fn all_written(&mut self) {
+        self.unwritten.clear();
+    }
+
     /// The agent noted what came of it.
-    pub fn noted(&mut self, sending: &Sending, outcomes: &[Outcome], store_fails: bool) {
+    pub fn noted(&mut self, sending: &Sending, outcomes: &[Outcome]) {
         for (recipient, outcome) in sending.job.recipients.iter().zip(outcomes) {
             let accepted = *outcome == Outcome::Accepted;
             let unsure = matches!(outcome, Outcome::Later { unsure: true, .. });
@@ -317,9 +330,6 @@ impl Told {
             if accepted || unsure {
                 self.know(sending, recipient, known);
             }
-        }
-        if store_fails {
-            self.unwritten.insert(sending.job.incident);
         }
     }
 
@@ -368,16 +378,14 @@ impl Told {
             Known::Noted
         };
         self.turn(&[Known::Batched], to);
-        if written {
-            self.unwritten.clear();
-        }
     }
 
     /// The process is gone, and what it had not written.
     pub fn crashed(&mut self, knew: impl Fn(IncidentId) -> bool) -> Verdict {
         self.turn(&[Known::Noted, Known::Batched], Known::Unsure);
         let mut lost = None;
-        let unwritten = &self.unwritten;
+        self.rolled_back.append(&mut self.unwritten);
+        let unwritten = &self.rolled_back;
         self.heard.retain(|(who, id), heard| {
             let heeded = heard.wants_end && !self.confused.contains(&who.0);
             let orphan = heard.word == "open" && heeded && !knew(*id);
@@ -447,7 +455,9 @@ impl Told {
     ) -> Verdict {
         let setup = world.setup();
         for incident in world.incidents() {
-            if incident.subject != Subject::Series || incident.inside.is_some() {
+            // what a process took with it may have been told, or never happened
+            let gone = self.rolled_back.contains(&incident.id);
+            if gone || incident.subject != Subject::Series || incident.inside.is_some() {
                 continue;
             }
             for policy in setup.policies() {
@@ -600,7 +610,8 @@ impl Told {
             let Some(policy) = world.setup().policy(name) else {
                 continue;
             };
-            if self.confused.contains(address) || world.incident(*id).is_some() {
+            let gone = self.rolled_back.contains(id) || self.confused.contains(address);
+            if gone || world.incident(*id).is_some() {
                 continue;
             }
             // it is over, and was due to be told

@@ -189,9 +189,10 @@ impl World {
             }
         } else if tried > 0 && self.memory.outage_since.take().is_some() {
             self.dirty.memory = true;
+            let told = self.own_is_open(&host);
             self.own(&host, Level::Ok, None, "answers again".to_owned(), now);
-            // their own clocks start when the common trouble is over
-            for (name, since, _) in &mut failing {
+            // their own clocks start when the common trouble is over, if it was told
+            for (name, since, _) in failing.iter_mut().filter(|_| told) {
                 *since = now;
                 if let Some(entry) = self.groups.get_mut(name) {
                     entry.life.head.failing_since = Some(now);

@@ -192,7 +192,11 @@ impl World {
 
     /// The few that are left have incidents of their own from now on.
     fn break_silence(&mut self, now: Timestamp) {
-        for (name, legend) in self.silent.keys().cloned().collect::<Vec<_>>() {
+        // beyond a limit, the worst stand alone
+        let mut left: Vec<_> = self.silent.iter().collect();
+        left.sort_by_key(|(_, (level, _))| std::cmp::Reverse(*level));
+        let left: Vec<_> = left.into_iter().map(|(key, _)| key.clone()).collect();
+        for (name, legend) in left {
             let group = self.groups.get(&name).and_then(|entry| entry.group.clone());
             if let Some(group) = group {
                 self.on_its_own(&group, &legend, now);
