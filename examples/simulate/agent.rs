@@ -142,6 +142,8 @@ pub struct Day<'s> {
     disk_faults: Vec<(DiskFault, i64)>,
     armed: Option<(Point, i64)>,
     paused_until: i64,
+    /// When was last looked whether everybody knows.
+    looked: i64,
     failure: Option<Failure>,
     pub trace: Option<Vec<String>>,
     pub counts: Counts,
@@ -178,6 +180,7 @@ impl<'s> Day<'s> {
             disk_faults: Vec::new(),
             armed: None,
             paused_until: 0,
+            looked: 0,
             failure: None,
             trace: traced.then(Vec::new),
             counts: Counts::default(),
@@ -912,7 +915,8 @@ impl<'s> Day<'s> {
         self.mirror.time(now.as_millis());
         self.after(changed);
         self.compare("tick");
-        if self.now >= self.paused_until {
+        if self.now >= self.looked + MINUTE {
+            self.looked = self.now;
             self.look();
         }
     }

@@ -83,6 +83,8 @@ pub struct Told {
     excused: BTreeMap<String, i64>,
     /// Addresses of which the agent may believe something else than is so.
     confused: BTreeSet<String>,
+    /// What was noted and is not written yet.
+    unsettled: Vec<((Who, IncidentId), (String, String))>,
     /// Incidents told while the store failed: a kill may make them unheard of.
     unwritten: BTreeSet<IncidentId>,
     /// Of these, those that a process took with it.
@@ -339,6 +341,11 @@ impl Told {
             heard.known = known;
         }
         let page = (sending.address.clone(), sending.id());
+        if known == Known::Noted {
+            let who = (sending.address.clone(), Arc::clone(recipient));
+            self.unsettled
+                .push(((who, sending.job.incident), page.clone()));
+        }
         if let Some(page) = self
             .pages
             .get_mut(&page)
@@ -356,12 +363,25 @@ impl Told {
     }
 
     fn turn(&mut self, from: &[Known], to: Known) {
-        let heard = self.heard.values_mut().map(|heard| &mut heard.known);
-        let pages = self.pages.values_mut().map(|page| &mut page.known);
-        for known in heard.chain(pages) {
-            if from.contains(known) {
-                *known = to;
+        for (heard, page) in &self.unsettled {
+            let heard = self.heard.get_mut(heard).map(|heard| &mut heard.known);
+            let page = self.pages.get_mut(page).map(|page| &mut page.known);
+            for known in heard.into_iter().chain(page) {
+                if from.contains(known) {
+                    *known = to;
+                }
             }
+        }
+        if to == Known::Written || to == Known::Unsure {
+            let settled = |known: Known| !matches!(known, Known::Noted | Known::Batched);
+            self.unsettled.retain(|(heard, page)| {
+                let heard = self
+                    .heard
+                    .get(heard)
+                    .is_none_or(|heard| settled(heard.known));
+                let page = self.pages.get(page).is_none_or(|page| settled(page.known));
+                !(heard && page)
+            });
         }
     }
 
