@@ -90,27 +90,48 @@ pub(super) fn keep(partial: &mut Vec<u8>, bytes: &[u8]) -> Result<(), DecodeErro
     Ok(())
 }
 
-/// One of the formats, chosen when the answer's head is known.
+/// Reads one of the formats; which, is chosen when the answer's head is known.
 #[derive(Debug)]
-pub(super) enum Decoder {
+pub struct Decoder(Format);
+
+#[derive(Debug)]
+enum Format {
     Raw(Raw),
     Json(Json),
 }
 
 impl Decoder {
+    /// For an answer in Graphite's raw format.
+    pub fn raw() -> Self {
+        Self(Format::Raw(Raw::default()))
+    }
+
+    /// For an answer in Graphite's json format.
+    pub fn json() -> Self {
+        Self(Format::Json(Json::default()))
+    }
+
     /// Takes the next bytes and hands on the series that they complete.
-    pub(super) fn push(&mut self, chunk: &[u8], sink: &mut Sink<'_>) -> Result<(), DecodeError> {
-        match self {
-            Self::Raw(raw) => raw.push(chunk, sink),
-            Self::Json(json) => json.push(chunk, sink),
+    ///
+    /// # Errors
+    ///
+    /// They are no part of an answer; whatever follows is not worth reading.
+    pub fn push(&mut self, chunk: &[u8], sink: &mut Sink<'_>) -> Result<(), DecodeError> {
+        match &mut self.0 {
+            Format::Raw(raw) => raw.push(chunk, sink),
+            Format::Json(json) => json.push(chunk, sink),
         }
     }
 
     /// Says whether the answer may end here.
-    pub(super) fn finish(&self) -> Result<(), DecodeError> {
-        match self {
-            Self::Raw(raw) => raw.finish(),
-            Self::Json(json) => json.finish(),
+    ///
+    /// # Errors
+    ///
+    /// It may not, or what came is something else than an answer.
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        match &self.0 {
+            Format::Raw(raw) => raw.finish(),
+            Format::Json(json) => json.finish(),
         }
     }
 
@@ -123,10 +144,10 @@ impl Decoder {
     }
 
     /// How many series were handed on.
-    pub(super) fn series(&self) -> usize {
-        match self {
-            Self::Raw(raw) => raw.series(),
-            Self::Json(json) => json.series(),
+    pub fn series(&self) -> usize {
+        match &self.0 {
+            Format::Raw(raw) => raw.series(),
+            Format::Json(json) => json.series(),
         }
     }
 }
@@ -158,14 +179,6 @@ mod tests {
         decoder.finish()?;
         assert_eq!(decoder.series(), all.len());
         Ok(all)
-    }
-
-    fn raw() -> Decoder {
-        Decoder::Raw(Raw::default())
-    }
-
-    fn json() -> Decoder {
-        Decoder::Json(Json::default())
     }
 
     #[derive(Clone, Debug)]
@@ -264,7 +277,7 @@ mod tests {
                     .collect();
                 (series.name.clone(), points)
             }).collect();
-            for (decoder, body) in [(raw as fn() -> Decoder, as_raw(&given)), (json, as_json(&given))] {
+            for (decoder, body) in [(Decoder::raw as fn() -> Decoder, as_raw(&given)), (Decoder::json, as_json(&given))] {
                 let body = body.as_bytes();
                 let cut = seed.index(body.len() + 1);
                 prop_assert_eq!(&read(decoder(), body, &[]).unwrap(), &expected);
@@ -278,19 +291,19 @@ mod tests {
         fn a_cut_answer_is_never_taken_for_a_whole_one(given in answers(), at in any::<prop::sample::Index>()) {
             let body = as_json(&given);
             let cut = at.index(body.len());
-            prop_assert!(read(json(), &body.as_bytes()[..cut], &[]).is_err());
+            prop_assert!(read(Decoder::json(), &body.as_bytes()[..cut], &[]).is_err());
             let body = as_raw(&given);
             if !body.is_empty() {
                 let cut = at.index(body.len());
                 let whole_lines = cut == 0 || body.as_bytes()[cut - 1] == b'\n';
-                prop_assert_eq!(read(raw(), &body.as_bytes()[..cut], &[]).is_ok(), whole_lines);
+                prop_assert_eq!(read(Decoder::raw(), &body.as_bytes()[..cut], &[]).is_ok(), whole_lines);
             }
         }
 
         #[test]
         fn no_bytes_make_a_decoder_panic(body in prop::collection::vec(any::<u8>(), 0..200), cut in any::<prop::sample::Index>()) {
             let cut = cut.index(body.len() + 1);
-            for decoder in [raw as fn() -> Decoder, json] {
+            for decoder in [Decoder::raw as fn() -> Decoder, Decoder::json] {
                 let whole = read(decoder(), &body, &[]);
                 let halves = read(decoder(), &body, &[cut]);
                 prop_assert_eq!(whole.is_ok(), halves.is_ok());
@@ -299,7 +312,7 @@ mod tests {
 
         #[test]
         fn no_text_like_json_makes_the_decoder_panic(body in r#"\[?(\{|\}|\[|\]|,|:|"|\\|"target"|"datapoints":|[0-9eE.+-]{1,4}|null|NaN| ){0,40}\]?"#) {
-            let _ = read(json(), body.as_bytes(), &[]);
+            let _ = read(Decoder::json(), body.as_bytes(), &[]);
         }
     }
 

@@ -28,7 +28,7 @@ mod unescape;
 mod words;
 
 pub use client::{Client, Query, Summary};
-pub use decode::{Content, Sink};
+pub use decode::{Content, DecodeError, Decoder, Sink};
 pub use error::{ClientError, FetchError};
 pub use links::{GraphLines, GraphWindow, graph_url, target_graph_url};
 pub use series::{Points, Series};

@@ -16,9 +16,7 @@ use url::Url;
 
 use super::decode::{Content, DecodeError, Decoder, Sink};
 use super::error::{ClientError, FetchError};
-use super::json::Json;
 use super::links::render_url;
-use super::raw::Raw;
 use super::redirect::{follow, location};
 use super::room::{Full, PER_SERIES, Room};
 use super::series::Series;
@@ -51,8 +49,8 @@ impl Wire {
 
     fn decoder(self) -> Decoder {
         match self {
-            Self::Raw => Decoder::Raw(Raw::default()),
-            Self::Json => Decoder::Json(Json::default()),
+            Self::Raw => Decoder::raw(),
+            Self::Json => Decoder::json(),
         }
     }
 }
