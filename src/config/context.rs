@@ -105,7 +105,6 @@ impl<'a> Context<'a> {
             .extend(mask::variables(root));
         if let Some(source) = self.sources.borrow_mut().get_mut(file as usize) {
             source.secrets.extend(mask::secrets(root));
-            source.secrets.sort_by_key(|range| (range.start, range.end));
         }
     }
 
@@ -276,7 +275,8 @@ impl<'a> Context<'a> {
             At::Place(place) => Some(place),
             At::Path(_) => None,
         });
-        let sources = self.sources.borrow();
+        let mut sources = self.sources.borrow_mut();
+        sources.iter_mut().for_each(Source::settle);
         let mut problems: Vec<Problem> = found
             .into_iter()
             .map(|found| finish(found, &sources))

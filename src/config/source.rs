@@ -25,7 +25,8 @@ pub struct Source {
     pub path: PathBuf,
     /// Without a byte-order mark.
     pub text: Rc<str>,
-    /// Bytes that hold secrets, sorted, found in the tree.
+    /// Bytes that hold secrets, found in the tree and while it was made; in order
+    /// and apart once [`Source::settle`] was called.
     pub secrets: Vec<Range<usize>>,
     /// Whether there is no tree, so that secrets have to be guessed from the text.
     pub unparsed: bool,
@@ -38,6 +39,19 @@ const BEFORE: usize = 100;
 const AFTER: usize = 60;
 
 impl Source {
+    /// Brings the secrets in order, for excerpts to look them up: those of a file
+    /// whose tree could not be finished were noted as they came, one in another.
+    pub fn settle(&mut self) {
+        self.secrets.sort_by_key(|range| (range.start, range.end));
+        self.secrets.dedup_by(|next, range| {
+            let within = next.start <= range.end;
+            if within {
+                range.end = range.end.max(next.end);
+            }
+            within
+        });
+    }
+
     /// The line at `place`, with every secret in it replaced by `***`.
     pub fn excerpt(&self, place: Place) -> Option<Excerpt> {
         let bytes = self.text.as_bytes();
