@@ -595,6 +595,26 @@ async fn without_an_accepted_recipient_no_mail_is_sent() {
 }
 
 #[tokio::test]
+async fn a_yes_that_answers_another_question_is_no_acceptance() {
+    // a reply too many, and each is taken for that to the next command
+    for (step, reply) in [
+        ("GREETING", "220 one\r\n220 two"),
+        ("MAIL", "354 go on"),
+        ("RCPT", "354 go on"),
+        ("DATA", "250 ok"),
+        (".", "354 go on"),
+    ] {
+        let (_, outcomes) = outcomes_of(replies(&[(step, reply)])).await;
+        for outcome in &outcomes {
+            assert!(
+                matches!(outcome, Outcome::Later { why, .. } if why.contains("expected")),
+                "{step}: {outcome:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn codes_decide_between_later_and_never_at_every_step() {
     for step in ["GREETING", "EHLO", "MAIL", "DATA", "."] {
         for (code, permanent) in [

@@ -18,6 +18,7 @@ use lettre::transport::smtp::Error;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use lettre::transport::smtp::response::{Response, Severity};
 use tokio::time::timeout;
 
 use super::message::Outcome;
@@ -158,12 +159,9 @@ impl Server {
                 .into());
         }
         let parameters = parameters(&connection, from, to, mail);
-        self.step(
-            "MAIL",
-            step,
-            connection.command(Mail::new(Some(from.clone()), parameters)),
-        )
-        .await?;
+        let command = connection.command(Mail::new(Some(from.clone()), parameters));
+        self.ask("MAIL", step, Severity::PositiveCompletion, command)
+            .await?;
         for (index, (address, outcome)) in to
             .iter()
             .zip(outcomes.iter_mut())
@@ -171,8 +169,9 @@ impl Server {
             .filter(|(_, (_, outcome))| outcome.is_none())
         {
             let command = connection.command(Rcpt::new(address.clone(), Vec::new()));
-            match self.step("RCPT", step, command).await {
-                Ok(_) => {}
+            let done = Severity::PositiveCompletion;
+            match self.ask("RCPT", step, done, command).await {
+                Ok(()) => {}
                 Err(fault) if fault.refusal => *outcome = Some(fault.outcome),
                 Err(fault) => {
                     return Err(End {
@@ -183,8 +182,11 @@ impl Server {
             }
         }
         if outcomes.iter().any(Option::is_none) {
-            self.step("DATA", step, connection.command(Data)).await?;
-            self.step(BODY, self.deadlines.body, connection.message(mail))
+            let command = connection.command(Data);
+            self.ask("DATA", step, Severity::PositiveIntermediate, command)
+                .await?;
+            let (body, sending) = (self.deadlines.body, connection.message(mail));
+            self.ask(BODY, body, Severity::PositiveCompletion, sending)
                 .await?;
             for outcome in outcomes.iter_mut().filter(|outcome| outcome.is_none()) {
                 *outcome = Some(Outcome::Accepted);
@@ -193,6 +195,35 @@ impl Server {
         // all is settled, whatever it answers
         let _ = timeout(GOODBYE, connection.quit()).await;
         Ok(())
+    }
+
+    /// Sends a command whose yes is a reply of the kind `expected` (RFC 5321,
+    /// section 4.3.2). Any other yes is the answer to another question: a server
+    /// that said one word too many would have the 354 of `DATA` read as the
+    /// acceptance of a mail.
+    async fn ask(
+        &self,
+        what: &str,
+        limit: Duration,
+        expected: Severity,
+        asking: impl Future<Output = Result<Response, Error>>,
+    ) -> Result<(), Fault> {
+        let code = self.step(what, limit, asking).await?.code();
+        if code.severity == expected {
+            return Ok(());
+        }
+        Err(Fault {
+            outcome: Outcome::Later {
+                why: format!(
+                    "`{}` answered {code} to {what}: expected {expected}xx",
+                    self.server()
+                ),
+                after: None,
+                pause: false,
+                unsure: what == BODY,
+            },
+            refusal: false,
+        })
     }
 
     /// Waits for one step of the conversation, at most `limit`.
