@@ -188,6 +188,17 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_back_neither_stops_nor_doubles_the_rate() {
+        let mut line = Line::new(true);
+        for _ in 0..20 {
+            line.take(at(3_600_000));
+        }
+        let free = line.free_at(at(0)).map(Timestamp::as_millis);
+        assert!(matches!(free, Some(600..=640)), "{free:?}");
+        assert_eq!(line.free_at(at(700)), None);
+    }
+
+    #[test]
     fn pauses_grow_until_something_comes_through() {
         let mut line = Line::new(false);
         line.pause(None, 0.0, at(0));
