@@ -9,9 +9,14 @@
 //! owed to the store until it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::alert::Timestamp;
 use crate::alert::world::{Batch, Dirty, Job, Next, World};
+
+/// Whoever had nothing to do for longer was not running, or the clock was set
+/// forward: the keeper comes by every second.
+const ASLEEP: Duration = Duration::from_secs(60);
 
 /// What came of a batch.
 pub type Written = Result<(), Unwritten>;
@@ -79,6 +84,8 @@ pub struct Desk {
     /// What is being written.
     under_way: Option<Dirty>,
     broken: bool,
+    /// When somebody last came by.
+    awake_at: Option<Timestamp>,
 }
 
 impl Desk {
@@ -88,7 +95,20 @@ impl Desk {
             world,
             under_way: None,
             broken: false,
+            awake_at: None,
         }
+    }
+
+    /// Called before anything else that happens at `now`, and every second:
+    /// after a sleep the world looks again before it speaks. Says how long it was.
+    pub fn notice_sleep(&mut self, now: Timestamp) -> Option<Duration> {
+        let before = self.awake_at.replace(now)?;
+        let slept = now.since(before);
+        if slept <= ASLEEP {
+            return None;
+        }
+        self.world.woke(now);
+        Some(slept)
     }
 
     /// Whether the store failed last.

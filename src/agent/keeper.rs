@@ -158,14 +158,30 @@ impl Keeper {
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(event) => self.handle(event, &mut events).await,
+                    Some(event) => {
+                        self.notice_sleep();
+                        self.handle(event, &mut events).await;
+                    }
                     None => break,
                 },
-                _ = seconds.tick() => self.tick().await,
+                _ = seconds.tick() => {
+                    self.notice_sleep();
+                    self.tick().await;
+                }
             }
         }
         self.finish().await;
         self.writer.close().await;
+    }
+
+    /// Whoever was asleep, or was set forward, looks again before it speaks.
+    fn notice_sleep(&mut self) {
+        if let Some(slept) = self.desk.notice_sleep(now()) {
+            tracing::warn!(
+                slept_ms = u64::try_from(slept.as_millis()).unwrap_or(u64::MAX),
+                "this computer was suspended, or its clock was set forward: judging anew before anybody is told"
+            );
+        }
     }
 
     /// Writes what is under way, and what came after it.

@@ -20,7 +20,7 @@ use super::level::Level;
 use super::time::Timestamp;
 
 /// Slots that may pass unread before a running clock starts anew.
-const GAP: u64 = 3;
+pub(super) const GAP: u64 = 3;
 
 /// The durations that an alert sets for the life of its series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use super::*;
 use crate::agent::{self, Options};
 use crate::alert::Value;
 use crate::alert::evaluate::{Answer, Seen};
-use crate::alert::world::{Batch, Saved};
+use crate::alert::world::{Batch, Next, Saved};
 use crate::graphite::Client;
 
 type Written = oneshot::Sender<super::Written>;
@@ -31,28 +31,16 @@ struct Play {
 
 impl Play {
     fn start() -> Self {
-        let yaml = "graphite: {url: 'http://graphite.example'}\n\
-             receivers: {screen: {console: {}}}\n\
-             alerts: [{name: Load, target: load, critical: 20, recover_for: 0}]\n";
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("alerts.yml");
-        std::fs::write(&file, yaml).unwrap();
-        let config = crate::config::load(&[file], &|_| None).unwrap().config;
-        let client = Client::new(&config.graphite).unwrap();
-        let setup = agent::setup(&config, &client, Options::default());
-        let world = World::new(setup, Saved::default(), now());
         let (writer, store) = Writer::played();
         let health = Arc::new(Health::default());
-        let (changed, _) = watch::channel(0);
-        let base = agent::base(&config);
-        let keeper = Keeper::new(world, base, writer, Arc::clone(&health), changed);
+        let (keeper, group) = keeper(writer, Arc::clone(&health));
         let (events, received) = mpsc::channel(QUEUE);
         Self {
             events,
             store,
             health,
             keeper: tokio::spawn(keeper.run(received)),
-            group: Arc::clone(&config.groups[0]),
+            group,
         }
     }
 
@@ -93,6 +81,23 @@ impl Play {
     async fn batch(&mut self) -> (Batch, Written) {
         self.store.recv().await.unwrap()
     }
+}
+
+/// A keeper with nothing in its memory, and the only group that it knows.
+fn keeper(writer: Writer, health: Arc<Health>) -> (Keeper, Arc<Group>) {
+    let yaml = "graphite: {url: 'http://graphite.example'}\n\
+         receivers: {screen: {console: {}}}\n\
+         alerts: [{name: Load, target: load, critical: 20, recover_for: 0}]\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("alerts.yml");
+    std::fs::write(&file, yaml).unwrap();
+    let config = crate::config::load(&[file], &|_| None).unwrap().config;
+    let client = Client::new(&config.graphite).unwrap();
+    let setup = agent::setup(&config, &client, Options::default());
+    let world = World::new(setup, Saved::default(), now());
+    let (changed, _) = watch::channel(0);
+    let keeper = Keeper::new(world, agent::base(&config), writer, health, changed);
+    (keeper, Arc::clone(&config.groups[0]))
 }
 
 fn failed(why: &str, gone: bool) -> super::Written {
@@ -255,4 +260,38 @@ async fn answers_to_what_is_no_longer_asked_are_said_to_be_none() {
     other.alerts[0].for_ = Duration::from_secs(60);
     play.group = Arc::new(other);
     assert_eq!(play.evaluated(25.0).await.await, Ok(false));
+}
+
+#[tokio::test]
+async fn keeper_that_slept_judges_anew_before_it_speaks() {
+    for (slept, told) in [(2, true), (61, false), (86_400, false)] {
+        let (mut keeper, group) = keeper(Writer::played().0, Arc::default());
+        let judge = |keeper: &mut Keeper, at| {
+            let seen = Seen {
+                legend: Arc::from("web-1"),
+                value: Some(Value { value: 25.0, at }),
+                target: 0,
+            };
+            let answer = Answer { series: vec![seen] };
+            let report = Report {
+                answers: vec![Some(answer)],
+                failure: None,
+            };
+            keeper.desk.world.evaluated(&group, &report, at, at);
+        };
+        let screen = Arc::from("screen");
+        let before = now();
+        assert_eq!(keeper.desk.notice_sleep(before), None);
+        judge(&mut keeper, before);
+        let woke = before.plus(Duration::from_secs(slept));
+        keeper.desk.notice_sleep(woke);
+        let next = keeper.desk.world.next(&screen, woke);
+        assert_eq!(matches!(next, Next::Job(_)), told, "{slept} s: {next:?}");
+        // what still burns is told as soon as that is known
+        judge(&mut keeper, woke);
+        assert!(matches!(
+            keeper.desk.world.next(&screen, woke),
+            Next::Job(_)
+        ));
+    }
 }

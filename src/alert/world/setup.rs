@@ -15,7 +15,7 @@ use crate::alert::delivery::Delivery;
 use crate::alert::evaluate::TOO_FEW;
 use crate::alert::group::{Known, Life};
 use crate::alert::incident::{About, IncidentId, Subject};
-use crate::alert::lifecycle::Active;
+use crate::alert::lifecycle::{Active, GAP};
 use crate::alert::receiver::{Policy, Route};
 use crate::alert::time::Timestamp;
 
@@ -172,6 +172,7 @@ impl World {
         world.apply_groups(now.plus(LEAVE));
         world.recall_hidden();
         world.clock_set_back(now);
+        world.forget_failures(now);
         for entry in world.groups.values_mut() {
             entry.recall_lacking();
         }
@@ -229,6 +230,42 @@ impl World {
             if changed {
                 self.dirty.deliveries.insert(key);
             }
+        }
+    }
+
+    /// Goes on after a time in which nothing was looked at: this computer was
+    /// suspended, or its clock set forward. As after a start: nobody tried to
+    /// tell anything meanwhile, and what is owed waits until its group was judged
+    /// again, lest a reminder speaks of what was over long ago.
+    pub fn woke(&mut self, now: Timestamp) {
+        self.started = now;
+        for entry in self.groups.values_mut() {
+            entry.life.ready = false;
+        }
+        self.try_anew();
+        self.forget_failures(now);
+    }
+
+    /// A failure before a gap is none that has lasted since: as every clock, that
+    /// of `error_for` starts anew after more than three slots without an evaluation.
+    fn forget_failures(&mut self, now: Timestamp) {
+        let mut lasts = false;
+        for (name, entry) in &mut self.groups {
+            let head = &mut entry.life.head;
+            let (Some(group), Some(slot), Some(_)) = (&entry.group, head.slot, head.failing_since)
+            else {
+                continue;
+            };
+            if group.schedule.count_between(slot, now, GAP + 1) > GAP {
+                head.failing_since = Some(now);
+                self.dirty.heads.insert(Arc::clone(name));
+            } else {
+                lasts = true;
+            }
+        }
+        if !lasts && self.memory.outage_since.is_some() {
+            self.memory.outage_since = Some(now);
+            self.dirty.memory = true;
         }
     }
 
