@@ -465,4 +465,30 @@ mod tests {
         assert!(mail(PICTURE + 1) < 100_000);
         assert!(mail(0) < 100_000);
     }
+
+    #[test]
+    fn a_mail_is_dated_beyond_2038_and_2106() {
+        let email = Email {
+            to: vec!["ops@example.com".parse().unwrap()],
+            cc: Vec::new(),
+            from: "pager@example.com".parse().unwrap(),
+            smtp: super::super::settings::Smtp {
+                host: "localhost".to_owned(),
+                port: 25,
+                tls: super::super::settings::SmtpTls::Opportunistic,
+                credentials: None,
+            },
+            subject: None,
+            text: None,
+            graph: false,
+        };
+        for (seconds, expected) in [
+            (2_147_483_648, "Date: Tue, 19 Jan 2038 03:14:08 +0000"),
+            (4_294_967_296, "Date: Sun, 07 Feb 2106 06:28:16 +0000"),
+        ] {
+            let mail = compose(&message(), &email, Timestamp::from_secs(seconds)).unwrap();
+            let mail = String::from_utf8(mail).unwrap();
+            assert!(mail.lines().any(|line| line == expected), "{mail}");
+        }
+    }
 }

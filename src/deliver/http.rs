@@ -266,6 +266,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn retry_after_knows_dates_beyond_2038() {
+        let now = Timestamp::from_secs(2_147_483_640);
+        let wait = parse_retry_after("Tue, 19 Jan 2038 03:14:30 GMT", now);
+        assert_eq!(wait, Some(Duration::from_secs(30)));
+    }
+
+    #[test]
     fn retry_after_is_seconds_or_a_date_and_never_more_than_an_hour() {
         let now = Timestamp::from_secs(1_795_435_200);
         for (value, expected) in [
