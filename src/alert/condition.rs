@@ -302,6 +302,8 @@ mod tests {
         assert_eq!(condition.to_string(), "inside 1K..2M");
         assert_eq!(condition.lines(), [1e3, 2e6]);
         assert_eq!(explicit("outside .5..1.5").lines(), [0.5, 1.5]);
+        // a point beside the dots would make another range of it
+        assert_eq!(explicit("inside -.5K .. 8.").to_string(), "inside -0.5K..8");
     }
 
     proptest! {

@@ -72,7 +72,7 @@ impl Quantity {
         }
         Ok(Self {
             value,
-            text: format!("{number}{unit}"),
+            text: format!("{}{unit}", with_digits(number)),
             unit: !unit.is_empty(),
         })
     }
@@ -89,6 +89,16 @@ fn split(text: &str) -> (&str, &str) {
         .filter(|power| power.starts_with(|c: char| c.is_ascii_digit()))
         .map_or(rest, skip_digits);
     text.split_at(text.len() - rest.len())
+}
+
+/// `.5` as `0.5` and `5.` as `5`: beside the dots of a range they could not be
+/// told apart.
+fn with_digits(number: &str) -> String {
+    let digits = number.trim_start_matches(['+', '-']);
+    let sign = number.strip_suffix(digits).unwrap_or_default();
+    let zero = if digits.starts_with('.') { "0" } else { "" };
+    let digits = digits.strip_suffix('.').unwrap_or(digits);
+    format!("{sign}{zero}{digits}")
 }
 
 fn skip_digits(text: &str) -> &str {
