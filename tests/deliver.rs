@@ -604,7 +604,7 @@ async fn a_yes_that_answers_another_question_is_no_acceptance() {
         ("DATA", "250 ok"),
         (".", "354 go on"),
     ] {
-        let (_, outcomes) = outcomes_of(replies(&[(step, reply)])).await;
+        let (_, outcomes) = outcomes_of(Manners::replying(&[(step, reply)])).await;
         for outcome in &outcomes {
             assert!(
                 matches!(outcome, Outcome::Later { why, .. } if why.contains("expected")),

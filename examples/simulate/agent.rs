@@ -312,6 +312,9 @@ impl<'s> Day<'s> {
             if wait > self.now {
                 return self.push(wait, event);
             }
+            if keeper {
+                self.notice_sleep();
+            }
         }
         match event {
             Event::Happening(index) => self.happening(index),
@@ -901,6 +904,18 @@ impl<'s> Day<'s> {
             at + wait.unwrap_or(0),
             Event::Due(life, Arc::clone(&group.name), wake),
         );
+    }
+
+    /// As the keeper does before everything else.
+    fn notice_sleep(&mut self) {
+        let now = self.wall();
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        if process.desk.notice_sleep(now).is_some() {
+            self.counts.add("sleep noticed");
+            self.mirror.slept(now.as_millis());
+        }
     }
 
     fn tick(&mut self) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// What must have occurred.
-const WANTED: [&str; 67] = [
+const WANTED: [&str; 68] = [
     "clock: back",
     "clock: forward",
     "disk: full",
@@ -57,6 +57,7 @@ const WANTED: [&str; 67] = [
     "series: gone",
     "series: NaN",
     "series: null",
+    "sleep noticed",
     "slot tried again",
     "slots missed",
     "start",

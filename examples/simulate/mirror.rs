@@ -12,6 +12,7 @@ enum Input {
     Time(i64),
     Reload(Rc<Setup>, bool, i64),
     Restarted(Rc<Setup>, i64),
+    Slept(i64),
 }
 
 pub struct Mirror {
@@ -52,6 +53,10 @@ impl Mirror {
 
     pub fn restarted(&mut self, setup: &Setup, now: i64) {
         self.tell(Input::Restarted(Rc::new(setup.clone()), now));
+    }
+
+    pub fn slept(&mut self, now: i64) {
+        self.tell(Input::Slept(now));
     }
 
     /// How much it was told so far.
@@ -102,5 +107,6 @@ fn apply(model: &mut Model, input: &Input) {
         Input::Time(now) => model.time(*now),
         Input::Reload(setup, at_once, now) => model.reload((**setup).clone(), *at_once, *now),
         Input::Restarted(setup, now) => model.restarted((**setup).clone(), *now),
+        Input::Slept(now) => model.slept(*now),
     }
 }

@@ -809,9 +809,42 @@ impl Model {
             // page silent: an alert that left has its five minutes from the start again.
             state.left = None;
         }
+        let names: BTreeSet<&str> = setup.groups.iter().map(|group| &*group.name).collect();
+        self.failures_begin_anew(|name, _| names.contains(name), now);
         self.reload(setup, false, now);
         for state in self.groups.values_mut() {
             state.count(|_| true);
+        }
+    }
+
+    /// Nobody looked at anything until now: the computer slept, or its clock was set forward.
+    /// page silent: that is as a start.
+    pub fn slept(&mut self, now: i64) {
+        for state in self.groups.values_mut() {
+            state.tried = false;
+        }
+        self.failures_begin_anew(|_, state| state.left.is_none(), now);
+    }
+
+    /// page silent: the clocks of failures, as those of readings, start anew after more than
+    /// three slots without an evaluation.
+    fn failures_begin_anew(&mut self, asked: impl Fn(&str, &State) -> bool, now: i64) {
+        let mut lasts = false;
+        for (name, state) in &mut self.groups {
+            if !asked(name, state) {
+                continue;
+            }
+            let (Some(since), Some(last)) = (&mut state.failing_since, state.last_slot) else {
+                continue;
+            };
+            if (now - last).div_euclid(state.config.every.max(1)) > 3 {
+                *since = now;
+            } else {
+                lasts = true;
+            }
+        }
+        if let Some(since) = self.down_since.as_mut().filter(|_| !lasts) {
+            *since = now;
         }
     }
 

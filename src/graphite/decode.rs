@@ -137,9 +137,9 @@ impl Decoder {
 
     /// Bytes of memory that it takes.
     pub(super) fn held(&self) -> usize {
-        match self {
-            Self::Raw(raw) => raw.held(),
-            Self::Json(json) => json.held(),
+        match &self.0 {
+            Format::Raw(raw) => raw.held(),
+            Format::Json(json) => json.held(),
         }
     }
 

@@ -16,9 +16,6 @@ use crate::alert::time::Timestamp;
 /// A clock that is further back than this was set.
 const SET_BACK: Duration = Duration::from_secs(10);
 
-/// Time is looked at every second: whatever took as long as this was no work.
-const ABSENCE: Duration = Duration::from_secs(10 * 60);
-
 /// The store's name among the agent's own incidents.
 const STORE: &str = "(store)";
 
@@ -66,7 +63,6 @@ impl World {
         if now.plus(SET_BACK) < self.ticked {
             self.clock_set_back(now);
         }
-        self.notice_absence(now);
         self.ticked = now;
         self.leave(now);
         self.look_after_itself(now);
@@ -74,17 +70,6 @@ impl World {
         self.mark_all_due(now);
         self.troubled_receivers(now);
         self.clean_up(now);
-    }
-
-    /// Time that passed without a look at it is none in which anybody tried: the
-    /// machine slept, or the clock was set forward.
-    pub(super) fn notice_absence(&mut self, now: Timestamp) {
-        if now.since(self.ticked) < ABSENCE {
-            return;
-        }
-        self.ticked = now;
-        self.try_anew(now);
-        self.mark_all_due(now);
     }
 
     /// Nothing may wait for an instant of a time that was wrong.

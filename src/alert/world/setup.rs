@@ -217,7 +217,7 @@ impl World {
     /// A start is a fresh try, and so is the end of an absence: time that nobody
     /// tried in is no delay of a receiver's, nor has it mended one, and what was
     /// refused may be taken now.
-    pub(super) fn try_anew(&mut self, now: Timestamp) {
+    fn try_anew(&mut self, now: Timestamp) {
         self.trying_since = now;
         self.unproven = self.troubled().into_iter().map(Arc::from).collect();
         for key in self.deliveries.keys().cloned().collect::<Vec<_>>() {
@@ -239,18 +239,21 @@ impl World {
     /// again, lest a reminder speaks of what was over long ago.
     pub fn woke(&mut self, now: Timestamp) {
         self.started = now;
+        self.ticked = now;
         for entry in self.groups.values_mut() {
             entry.life.ready = false;
         }
-        self.try_anew();
+        self.try_anew(now);
         self.forget_failures(now);
+        self.mark_all_due(now);
     }
 
     /// A failure before a gap is none that has lasted since: as every clock, that
     /// of `error_for` starts anew after more than three slots without an evaluation.
     fn forget_failures(&mut self, now: Timestamp) {
         let mut lasts = false;
-        for (name, entry) in &mut self.groups {
+        let asked = |(_, entry): &(&Arc<str>, &mut Entry)| entry.is_asked();
+        for (name, entry) in self.groups.iter_mut().filter(asked) {
             let head = &mut entry.life.head;
             let (Some(group), Some(slot), Some(_)) = (&entry.group, head.slot, head.failing_since)
             else {

@@ -210,7 +210,6 @@ impl World {
 
     /// Records what came of a job, one outcome for each of its recipients.
     pub fn settled(&mut self, job: &Job, outcomes: &[Outcome], now: Timestamp) {
-        self.notice_absence(now);
         for (recipient, outcome) in job.recipients.iter().zip(outcomes) {
             let key = (
                 job.incident,
