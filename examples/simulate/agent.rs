@@ -1261,6 +1261,11 @@ impl<'s> Day<'s> {
             graphite_pager::alert::delivery::Tell::Both => "tell: both",
             graphite_pager::alert::delivery::Tell::Stray(_) => "tell: stray",
         });
+        if sending.message.series.starts_with("(more") {
+            self.counts.add("told: an overflow");
+        } else if sending.message.series.ends_with(" (no data)") {
+            self.counts.add("told: a silence in numbers");
+        }
         let begun = self.now + waited;
         self.say(|| {
             format!(

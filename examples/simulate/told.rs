@@ -567,6 +567,9 @@ impl Told {
             else {
                 continue;
             };
+            if self.rolled_back.contains(id) {
+                continue;
+            }
             let Some(policy) = world
                 .setup()
                 .policy(receiver)

@@ -138,8 +138,8 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
 /// says something new is a new mail.
 fn event(message: &Message) -> String {
     match message.reminder {
-        // over for this one alone: the incident has not moved on
-        0 if message.kind == Kind::Resolved && message.ended.is_none() => {
+        // over, or left, for this one alone: the incident may not have moved on
+        0 if matches!(message.kind, Kind::Resolved | Kind::Left) && message.ended.is_none() => {
             format!("{}e", message.event)
         }
         0 => message.event.to_string(),
@@ -464,6 +464,17 @@ mod tests {
         assert!(mail(PICTURE) > PICTURE);
         assert!(mail(PICTURE + 1) < 100_000);
         assert!(mail(0) < 100_000);
+    }
+
+    #[test]
+    fn a_level_that_is_left_without_a_new_event_is_a_mail_of_its_own() {
+        let new = message();
+        let left = Message {
+            kind: Kind::Left,
+            ..new.clone()
+        };
+        assert_ne!(id(&new), id(&left));
+        assert_eq!(id(&left), id(&left.clone()), "and the same when sent again");
     }
 
     #[test]
