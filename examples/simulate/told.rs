@@ -568,6 +568,12 @@ impl Told {
                 continue;
             };
             if self.rolled_back.contains(id) {
+                // told by a process that took it with it: open or not, as it may be
+                for level in [None, Some(Level::NoData), Some(Level::Critical)] {
+                    let (instance, series) = (&incident.instance, &incident.series);
+                    let key = links::dedup_key(instance, &incident.group, series, level);
+                    pages.insert((address.clone(), key));
+                }
                 continue;
             }
             let Some(policy) = world
