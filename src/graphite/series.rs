@@ -120,8 +120,9 @@ impl RawPoints<'_> {
             Some(comma) => split_around(self.rest, comma),
             None => (self.rest.get(..0).unwrap_or_default(), self.rest),
         };
-        let ahead = i64::try_from(self.left).unwrap_or(i64::MAX);
-        let at = self.front.saturating_add(self.step.saturating_mul(ahead));
+        // as the other end counts it, whatever a server calls a step
+        let ahead = i128::from(self.step).saturating_mul(i128::try_from(self.left).unwrap_or(0));
+        let at = i64::try_from(ahead.saturating_add(i128::from(self.front))).unwrap_or(i64::MAX);
         self.rest = rest;
         self.read(field, at)
     }
