@@ -30,24 +30,41 @@ const LONGEST: Duration = Duration::from_secs(20);
 
 const PASSWORD: &str = "Xk7Secret9qVz";
 
-thread_local! {
-    static RUNTIME: RefCell<Runtime> = RefCell::new(
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-    );
+/// What one thread plays all its servers with: a listener for each input would
+/// use up the ports of the machine.
+struct Stage {
+    runtime: Runtime,
+    listener: TcpListener,
+    http: http::Client,
 }
 
-/// Runs to its end what has to do with sockets, in bounded time.
-fn run<T>(work: impl Future<Output = T>) -> T {
+impl Stage {
+    fn build() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"));
+        Self {
+            runtime,
+            listener: listener.unwrap(),
+            http: http::Client::with_deadlines(STEP, STEP).unwrap(),
+        }
+    }
+}
+
+thread_local! {
+    static STAGE: RefCell<Stage> = RefCell::new(Stage::build());
+}
+
+/// Runs to its end what talks to the listener, in bounded time.
+fn run<T>(work: impl AsyncFnOnce(&TcpListener, u16, http::Client) -> T) -> T {
     let began = Instant::now();
-    let done = RUNTIME.with_borrow(|runtime| runtime.block_on(work));
+    let done = STAGE.with_borrow(|stage| {
+        let port = stage.listener.local_addr().unwrap().port();
+        let work = work(&stage.listener, port, stage.http.clone());
+        stage.runtime.block_on(work)
+    });
     assert!(began.elapsed() < LONGEST, "took {:?}", began.elapsed());
     done
-}
-
-async fn listen() -> (TcpListener, u16) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
 }
 
 /// Says `script` and no more, and reads until the other side goes.
@@ -98,8 +115,7 @@ pub fn smtp(data: &[u8]) {
         .map(|address| address.parse().unwrap())
         .collect();
     let credentials = kind & 2 != 0;
-    let outcomes = run(async {
-        let (listener, port) = listen().await;
+    let outcomes = run(async |listener, port, _| {
         let settings = Smtp {
             host: "127.0.0.1".to_owned(),
             port,
@@ -165,14 +181,13 @@ pub fn http(data: &[u8]) {
 }
 
 /// Reads a request and says `script`, as often as somebody connects.
-async fn serve(listener: TcpListener, script: Arc<[u8]>, served: Arc<AtomicUsize>) {
+async fn serve(listener: &TcpListener, script: &[u8], served: &AtomicUsize) {
     while let Ok((stream, _)) = listener.accept().await {
-        served.fetch_add(1, Relaxed);
-        answer(stream, &script).await;
+        answer(stream, script, served).await;
     }
 }
 
-async fn answer(mut stream: TcpStream, script: &[u8]) {
+async fn answer(mut stream: TcpStream, script: &[u8], served: &AtomicUsize) {
     let mut request = Vec::new();
     let mut chunk = [0; 16 * 1024];
     while !is_whole(&request) {
@@ -181,6 +196,7 @@ async fn answer(mut stream: TcpStream, script: &[u8]) {
             _ => return,
         }
     }
+    served.fetch_add(1, Relaxed);
     say(stream, script).await;
 }
 
@@ -224,10 +240,8 @@ fn receiver(kind: u8, script: &[u8]) {
         }),
         ..super::templates::message()
     };
-    let served = Arc::new(AtomicUsize::new(0));
-    let outcome = run(async {
-        let (listener, port) = listen().await;
-        let http = http::Client::with_deadlines(STEP, STEP).unwrap();
+    let served = AtomicUsize::new(0);
+    let outcome = run(async |listener, port, http| {
         let url = Secret::new(format!("http://127.0.0.1:{port}/{PASSWORD}"));
         let destination = match kind {
             2 => Destination::PagerDuty(PagerDuty {
@@ -254,7 +268,7 @@ fn receiver(kind: u8, script: &[u8]) {
         };
         let sender = Sender::new(&destination, &http).unwrap();
         let nobody = [Arc::from("")];
-        let serving = serve(listener, Arc::from(script), Arc::clone(&served));
+        let serving = serve(listener, script, &served);
         tokio::select! {
             outcomes = sender.send(&message, &nobody) => outcomes,
             () = serving => panic!("the listener is gone"),
@@ -286,8 +300,8 @@ fn receiver(kind: u8, script: &[u8]) {
 }
 
 fn graphite(script: &[u8], format: Format) {
-    let result = run(async {
-        let (listener, port) = listen().await;
+    let served = AtomicUsize::new(0);
+    let result = run(async |listener, port, _| {
         let settings = Settings {
             url: format!("http://127.0.0.1:{port}").parse().unwrap(),
             public_url: None,
@@ -311,7 +325,7 @@ fn graphite(script: &[u8], format: Format) {
         };
         let mut points = 0;
         let mut sink = |series: Series<'_>| points += series.points.count();
-        let serving = serve(listener, Arc::from(script), Arc::default());
+        let serving = serve(listener, script, &served);
         tokio::select! {
             result = client.render(&query, &mut sink) => result,
             () = serving => panic!("the listener is gone"),
