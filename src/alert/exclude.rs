@@ -68,7 +68,7 @@ fn glob(text: &str) -> Option<GlobMatcher> {
         .backslash_escape(true)
         .build()
         .ok()?;
-    Some(glob.compile_matcher())
+    super::glob::matcher(&glob).ok()
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub mod delivery;
 pub mod duration;
 pub mod evaluate;
 pub mod exclude;
+pub mod glob;
 pub mod group;
 pub mod hash;
 pub mod incident;

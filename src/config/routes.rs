@@ -12,6 +12,7 @@ use super::scalar;
 use super::tree::Entry;
 use super::values::missing;
 use crate::alert::Route;
+use crate::alert::glob::matcher;
 
 /// The keys of a route; below `match`, any key but `alert` and `series` is a label.
 pub const KEYS: &[&str] = &["match", "notify", "continue"];
@@ -63,6 +64,8 @@ fn route(map: &Map<'_>, receivers: &Receivers) -> Option<Route> {
 
 fn glob(map: &Map<'_>, entry: &Entry) -> Option<GlobMatcher> {
     let text = scalar::text(map.context, &entry.value, &map.name(&entry.key), "text")?;
-    let glob = Glob::new(text.value).map(|glob| glob.compile_matcher());
-    map.understood(&entry.key, text, "a pattern", glob.map_err(|error| format!("this pattern is not sound: {}; `*` stands for anything, `?` for one character; before a literal `[` or `{{` write a backslash", error.kind().to_string().replace(';', ","))))
+    let glob = Glob::new(text.value)
+        .map_err(|error| error.kind().to_string().replace(';', ","))
+        .and_then(|glob| matcher(&glob).map_err(str::to_owned));
+    map.understood(&entry.key, text, "a pattern", glob.map_err(|why| format!("this pattern is not sound: {why}; `*` stands for anything, `?` for one character; before a literal `[` or `{{` write a backslash")))
 }

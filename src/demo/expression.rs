@@ -5,7 +5,7 @@
 //! failing: functions exist, arguments fit, globs compile. Length and nesting
 //! are bounded, so that no request can exhaust the stack.
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobMatcher, GlobSetBuilder};
 
 /// Longest expression, in bytes.
 const LENGTH: usize = 8192;
@@ -239,12 +239,16 @@ fn glob(pattern: &str) -> Result<GlobMatcher, String> {
     while path.contains("**") {
         path = path.replace("**", "*");
     }
-    GlobBuilder::new(&path)
+    let glob = GlobBuilder::new(&path)
         .literal_separator(true)
         .backslash_escape(false)
         .build()
-        .map(|glob| glob.compile_matcher())
-        .map_err(|error| format!("`{pattern}` is no metric: {}", error.kind()))
+        .map_err(|error| format!("`{pattern}` is no metric: {}", error.kind()))?;
+    // asked first, for a matcher that cannot be compiled ends the thread
+    match GlobSetBuilder::new().add(glob.clone()).build() {
+        Ok(_) => Ok(glob.compile_matcher()),
+        Err(_) => Err("a metric is nested too deeply".to_owned()),
+    }
 }
 
 /// The text that `^...$` matches, where that is one text alone: no operator
@@ -381,6 +385,13 @@ mod tests {
                 .unwrap_err()
                 .starts_with("target is 8193 bytes")
         );
+    }
+
+    #[test]
+    fn what_is_nested_too_deeply_is_refused() {
+        let nested = format!("{}a{}", "{b,".repeat(300), "}".repeat(300));
+        assert!(glob(&nested).is_err());
+        assert!(glob("{a,{b,c}}.d").is_ok());
     }
 
     #[test]

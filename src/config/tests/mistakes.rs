@@ -384,6 +384,12 @@ fn routes_are_checked() {
         routes("  a: b"),
         ["3:3: `routes`: expected a list, found a map"]
     );
+    let nested = format!("{}a{}", "{b,".repeat(300), "}".repeat(300));
+    let found = routes(&format!("- {{match: {{series: '{nested}'}}, notify: [a]}}"));
+    assert!(
+        found[0].contains("it is too long, or nested too deeply"),
+        "{found:?}"
+    );
 }
 
 #[test]
