@@ -19,6 +19,7 @@ use super::group::Life;
 use super::level::Level;
 use super::lifecycle::{Asks, Place, Rules};
 use super::reduce::Value;
+use super::target::Target;
 use super::time::Timestamp;
 
 /// The name of the series that says that an alert has too few.
@@ -152,6 +153,19 @@ impl Alert {
         }
     }
 
+    /// Whether any want of data of its series is a level: a reading that is
+    /// ignored (`missing: keep`) takes nobody out of a silence in numbers.
+    pub(super) fn may_fall_silent(&self) -> bool {
+        let level = |setting| matches!(setting, WithoutData::Level(_));
+        level(self.no_data) || level(self.missing)
+    }
+
+    /// Its targets as the name of a series, where they match none.
+    fn name_of_targets(&self) -> String {
+        let targets: Vec<&str> = self.targets.iter().map(Target::as_str).collect();
+        targets.join(", ")
+    }
+
     fn asks(&self, value: Option<Value>) -> Asks {
         match value {
             Some(Value { value, .. }) => Asks::Data {
@@ -209,7 +223,7 @@ pub fn evaluate(
     life.pass = life.pass.wrapping_add(1);
     let complete = answers.len() == group.alerts.len() && answers.iter().all(Option::is_some);
     if complete {
-        life.answered(group.schedule.period_before(slot));
+        life.answered(slot, group.schedule.period_before(slot));
     }
     let sources = sources(group, life);
     let mut pass = Pass {

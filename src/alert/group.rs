@@ -30,6 +30,8 @@ pub struct Head {
     pub answers: u64,
     /// The periods that these stood for, in milliseconds.
     pub answered_ms: u64,
+    /// The slot of the last of them.
+    pub answered_at: Option<Timestamp>,
     /// The targets that series came from.
     pub sources: Vec<Source>,
     /// Since when fetching has failed; `None`: it does not.
@@ -104,8 +106,12 @@ impl Life {
         self.ready = true;
     }
 
-    /// Counts an evaluation in which every alert was answered.
-    pub fn answered(&mut self, period: Duration) {
+    /// Counts an evaluation in which every alert was answered; one slot is one
+    /// answer, also where it comes again because the clock was set back.
+    pub fn answered(&mut self, slot: Timestamp, period: Duration) {
+        if self.head.answered_at.replace(slot) == Some(slot) {
+            return;
+        }
         let period = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
         self.head.answers = self.head.answers.saturating_add(1);
         self.head.answered_ms = self.head.answered_ms.saturating_add(period);

@@ -11,7 +11,6 @@ use crate::alert::definition::{Alert, WithoutData};
 use crate::alert::duration;
 use crate::alert::group::{Known, Life};
 use crate::alert::lifecycle::{Asks, Missing, Place};
-use crate::alert::target::Target;
 
 impl Pass<'_> {
     /// Readings for what an answer lacks as a whole.
@@ -22,8 +21,7 @@ impl Pass<'_> {
         answer: &Answer,
     ) {
         if answer.series.is_empty() && !self.knows_any(life, index) {
-            let targets: Vec<&str> = alert.targets.iter().map(Target::as_str).collect();
-            let name = targets.join(", ");
+            let name = alert.name_of_targets();
             self.stand_in(life, (index, alert), &name, Why::NothingMatched);
         }
         let Some(wanted) = alert.min_series else {
@@ -125,9 +123,7 @@ impl Pass<'_> {
         let group = self.group;
         let alert = owner.and_then(|index| group.alerts.get(index));
         if known.active.as_ref().is_some_and(|active| active.stands_in) {
-            let answered =
-                owner.is_none_or(|index| answers.get(index).is_some_and(Option::is_some));
-            if answered {
+            if self.nobody_calls_for(legend, answers) {
                 let (asks, why) = (Asks::CountsAsOk, Why::NoLongerCalledFor);
                 self.push_gone(legend, (owner, source), asks, why, place, false);
             }
@@ -197,6 +193,19 @@ impl Pass<'_> {
         let counts = alert.is_some() && matches!(missing, WithoutData::Level(_));
         self.out.judged += usize::from(counts);
         self.push_gone(legend, (owner, source), asks, Why::Gone, place, counts);
+    }
+
+    /// Whether each alert that a stand-in may stand for was answered, at least
+    /// one: what an outage hides is not over.
+    fn nobody_calls_for(&self, name: &str, answers: &[Option<Answer>]) -> bool {
+        let may_call = |alert: &Alert| match name {
+            TOO_FEW => alert.min_series.is_some(),
+            _ => alert.name_of_targets() == name,
+        };
+        let alerts = || self.group.alerts.iter().zip(answers);
+        let answered =
+            |(alert, answer): (&Alert, &Option<Answer>)| answer.is_some() || !may_call(alert);
+        alerts().any(|(_, answer)| answer.is_some()) && alerts().all(answered)
     }
 
     fn push_gone(

@@ -476,6 +476,22 @@ fn a_vanished_series_is_forgotten_forget_after_later() {
 }
 
 #[test]
+fn a_slot_that_comes_again_is_one_answer_without_a_series() {
+    let mut judged = alert("Load", "all");
+    judged.missing_for = 2 * MINUTE;
+    let group = group(vec![judged]);
+    let mut life = Life::default();
+    judge(&group, &mut life, 0, &[Some("a=5 b=5")]);
+    // the clock was set back by a minute, and again
+    for minute in [1, 2, 2, 2] {
+        let found = judge(&group, &mut life, minute, &[Some("b=5")]);
+        assert_eq!(found[1], "a by 0: ignored", "{minute}");
+    }
+    let found = judge(&group, &mut life, 3, &[Some("b=5")]);
+    assert_eq!(found[1], "a by 0: without: no_data at once");
+}
+
+#[test]
 fn one_answer_without_a_series_never_forgets_it() {
     let mut judged = alert("Load", "all");
     judged.missing_for = Duration::ZERO;
@@ -583,6 +599,22 @@ fn min_series_reads_at_what_no_data_says_and_ok_when_there_are_enough() {
             "(too few series) by 0: counts as ok"
         ]
     );
+}
+
+#[test]
+fn too_few_series_of_one_alert_are_not_over_while_another_that_may_say_so_fails() {
+    let mut judged = alert("Load", "all");
+    judged.min_series = Some(2);
+    let mut other = alert("Load", "first");
+    other.min_series = Some(1);
+    let group = group(vec![other, judged]);
+    let mut life = Life::default();
+    judge(&group, &mut life, 1, &[Some("x=5"), Some("a=5")]);
+    let found = judge(&group, &mut life, 2, &[None, Some("a=5 b=5")]);
+    assert_eq!(found, ["a by 1: ok"]);
+    let found = judge(&group, &mut life, 3, &[Some("x=5"), Some("a=5 b=5")]);
+    let over = "(too few series) by 1: counts as ok";
+    assert_eq!(found, ["x by 0: ok", "a by 1: ok", "b by 1: ok", over]);
 }
 
 #[test]

@@ -127,7 +127,13 @@ impl World {
             }
         }
         if !wanting.is_empty() {
-            let census = self.census(slot);
+            let mut census = self.census(slot);
+            // whoever makes it a silence, all of this evaluation are in it
+            census.open |= wanting.iter().any(|(index, wants)| {
+                let reading = readings.get(*index).filter(|reading| reading.counts);
+                let since = reading.and_then(|reading| self.rises(group, reading, wants.0));
+                since.is_some_and(|since| census.finds_silence(since))
+            });
             for (index, wants) in wanting {
                 let reading = (&*readings, index);
                 self.want(group, reading, wants, &census, slot, &mut turns);
@@ -192,7 +198,7 @@ impl World {
         let known = life.series.get_mut(&reading.legend)?;
         let before = known.active.as_deref().cloned().unwrap_or_default();
         let active = known.active_mut();
-        if !reading.counts {
+        if !alert.may_fall_silent() {
             active.silent = None;
         }
         let step = active.step(reading.asks, &alert.rules(), reading.place, fresh);
@@ -355,6 +361,13 @@ impl World {
         if silent {
             self.joins_silence(alert, &reading.legend, wants.0, slot);
         }
+    }
+
+    /// Since when a series lacks data that is to open or rise to `level` for it.
+    fn rises(&self, group: &Group, reading: &Reading, level: Level) -> Option<Timestamp> {
+        let life = &self.groups.get(&group.name)?.life;
+        let active = life.series.get(&reading.legend)?.active.as_ref()?;
+        active.lacking_since.filter(|_| level > active.level())
     }
 
     fn known(&mut self, group: &str, legend: &str) -> Option<&mut Known> {

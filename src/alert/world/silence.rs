@@ -28,8 +28,8 @@ pub(super) struct Census {
     judged: usize,
     /// Sorted.
     lacking: Vec<Timestamp>,
-    /// Whether a silence in numbers is open.
-    open: bool,
+    /// Whether a silence in numbers is open, or opens with this evaluation.
+    pub open: bool,
 }
 
 impl Census {
@@ -176,15 +176,21 @@ impl World {
         }
         let told = self.silent.values().map(|(_, since)| *since);
         let told: BTreeSet<Timestamp> = told.collect();
-        let near = |since: &&Timestamp| {
+        let near = |since: &Timestamp| {
             let around = since.minus(TOGETHER)..=since.plus(TOGETHER);
             told.range(around).next().is_some()
         };
         for (name, entry) in &self.groups {
-            let count = entry.life.lacking.values().filter(near).count();
+            let lacking = entry.life.lacking.iter();
+            let counted = |legend: &Arc<str>| {
+                let series = entry.life.series.get(legend);
+                let active = series.and_then(|known| known.active.as_ref());
+                active.is_some_and(|active| active.silent.is_some())
+            };
+            let others = lacking.filter(|(legend, since)| near(since) && !counted(legend));
+            let count = others.count();
             if count > 0 {
-                let told = alerts.entry(name).or_default();
-                *told = count.max(*told);
+                *alerts.entry(name).or_default() += count;
             }
         }
         alerts

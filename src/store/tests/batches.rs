@@ -112,10 +112,12 @@ fn head() -> impl Strategy<Value = Head> {
         answered,
         claimed: answered % 2 == 0,
     });
-    let counters = (option::of(at()), any::<u64>(), any::<u64>(), any::<u64>());
+    let counters = (any::<u64>(), any::<u64>(), any::<u64>());
+    let slots = (option::of(at()), option::of(at()));
     let failing = (option::of(at()), option::of(any::<String>()));
     (
         counters,
+        slots,
         vec(source, 0..3),
         failing,
         option::of(at()),
@@ -123,7 +125,8 @@ fn head() -> impl Strategy<Value = Head> {
     )
         .prop_map(
             |(
-                (slot, number, answers, answered_ms),
+                (number, answers, answered_ms),
+                (slot, answered_at),
                 sources,
                 (failing_since, failure),
                 judged_at,
@@ -133,6 +136,7 @@ fn head() -> impl Strategy<Value = Head> {
                 number,
                 answers,
                 answered_ms,
+                answered_at,
                 sources,
                 failing_since,
                 failure,

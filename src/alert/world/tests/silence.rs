@@ -504,6 +504,35 @@ fn a_group_that_leaves_leaves_it() {
 }
 
 #[test]
+fn series_that_vanish_from_it_under_missing_keep_stay_in_it() {
+    let mut judged = alert("Load", "all");
+    judged.missing = WithoutData::Keep;
+    judged.missing_for = std::time::Duration::ZERO;
+    let mut bench = Bench::new(vec![judged]);
+    falls_silent(&mut bench, "Load", 12, 0);
+    assert_eq!(silence(&bench), Level::NoData);
+    for minute in 4..40 {
+        bench.answer(minute, "Load", "other=1");
+        bench.tick(minute);
+    }
+    assert_eq!(silence(&bench), Level::NoData);
+}
+
+#[test]
+fn one_that_is_due_with_those_that_fall_silent_is_in_it_whenever_it_began() {
+    let mut slow = alert("Load", "all");
+    slow.no_data_for = 20 * MINUTE;
+    let mut bench = Bench::new(vec![alert("Load", "some"), slow]);
+    let some = |value| many("s", 12, value);
+    for minute in 0..=30 {
+        let silent = if minute < 28 { "1" } else { "_" };
+        let late = if minute < 10 { "late=1" } else { "late=_" };
+        bench.judge(minute, "Load", &[Some(&some(silent)), Some(late)]);
+    }
+    assert_eq!(bench.open(), [format!("graphite-pager/{SILENCE} no_data")]);
+}
+
+#[test]
 fn series_whose_alert_is_set_to_keep_leave_it() {
     let mut bench = load();
     falls_silent(&mut bench, "Load", 12, 0);
