@@ -18,6 +18,9 @@ use crate::alert::world::{Batch, Dirty, Job, Next, World};
 /// forward: the keeper comes by every second.
 const ASLEEP: Duration = Duration::from_secs(60);
 
+/// A commit that takes longer is a store that fails (design 5).
+pub const SLOW: Duration = Duration::from_secs(5);
+
 /// What came of a batch.
 pub type Written = Result<(), Unwritten>;
 
@@ -83,6 +86,8 @@ pub struct Desk {
     pub world: World,
     /// What is being written.
     under_way: Option<Dirty>,
+    /// It was not written in time.
+    late: bool,
     broken: bool,
     /// When somebody last came by.
     awake_at: Option<Timestamp>,
@@ -94,6 +99,7 @@ impl Desk {
         Self {
             world,
             under_way: None,
+            late: false,
             broken: false,
             awake_at: None,
         }
@@ -126,14 +132,17 @@ impl Desk {
             return None;
         }
         self.under_way = Some(batch.keys());
+        self.late = false;
         Some(Write {
             batch,
             wait: !self.broken,
         })
     }
 
-    /// The batch under way is not written in time: nothing waits for it any more.
+    /// The batch under way is not written within [`SLOW`]: nothing waits for it
+    /// any more.
     pub fn late(&mut self, why: &str, now: Timestamp) -> Store {
+        self.late = true;
         self.failed(why, now)
     }
 
@@ -143,6 +152,12 @@ impl Desk {
             return Store::Same;
         };
         match written {
+            // a store that is always too slow does not work again each time it is
+            // done: the next batch shows it
+            Ok(()) if self.late => {
+                self.world.write_something();
+                Store::Same
+            }
             Ok(()) => {
                 // also the trouble of a run before this one
                 self.world.store_failed(None, now);

@@ -15,11 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use url::Url;
 
 use super::compose::{Composed, compose};
-use super::desk::{Desk, Store, Turn, Unwritten, Written};
+use super::desk::{Desk, SLOW, Store, Turn, Unwritten, Written};
 use super::health::Health;
 use super::writer::Writer;
 use crate::alert::Group;
@@ -28,9 +28,6 @@ use crate::alert::delivery::Outcome;
 use crate::alert::world::{Job, Report, Setup, World};
 use crate::deliver::text::name;
 use crate::now::now;
-
-/// A commit that takes longer is a store that fails (design 5).
-const SLOW: Duration = Duration::from_secs(5);
 
 /// The pieces that this time is waited for in. Where the process was stopped (a
 /// paused container, a machine that is moved), every timer is over at once, and
@@ -89,6 +86,8 @@ pub struct Reload {
     pub moved: BTreeSet<Arc<str>>,
     /// Receivers that only have another name, as (old, new).
     pub renamed: Vec<(Arc<str>, Arc<str>)>,
+    /// Those that are where one still is that lives on, as (its name, theirs).
+    pub came_back: Vec<(Arc<str>, Arc<str>)>,
     /// Whether what left ends at once.
     pub at_once: bool,
     /// Receivers that live on under another name, as (old, new).
@@ -127,8 +126,8 @@ pub struct Keeper {
     health: Arc<Health>,
     /// Counts changes that workers may want to know of.
     changes: watch::Sender<u64>,
-    /// The end of a batch that nothing waits for.
-    pending: Option<oneshot::Receiver<Written>>,
+    /// The end of a batch that nothing waits for, and when it was begun.
+    pending: Option<(oneshot::Receiver<Written>, Instant)>,
 }
 
 impl Keeper {
@@ -188,7 +187,7 @@ impl Keeper {
     async fn finish(&mut self) {
         for _ in 0..2 {
             self.commit().await;
-            let Some(written) = self.pending.take() else {
+            let Some((written, _)) = self.pending.take() else {
                 continue;
             };
             match timeout(SLOW, written).await {
@@ -269,6 +268,7 @@ impl Keeper {
                     base,
                     moved,
                     renamed,
+                    came_back,
                     at_once,
                     reply,
                 } = *reload;
@@ -277,6 +277,9 @@ impl Keeper {
                     self.desk.world.rename(&old, &new);
                 }
                 let retired = self.desk.world.reload(setup, &moved, at_once, now());
+                for (old, present) in came_back {
+                    self.desk.world.came_back(&old, &present);
+                }
                 Answer::Reloaded { retired, reply }
             }
             // whoever asks is not answered here
@@ -363,30 +366,40 @@ impl Keeper {
         let Some(write) = self.desk.write() else {
             return;
         };
+        let begun = Instant::now();
         let mut written = self.writer.write(write.batch);
         if !write.wait {
-            self.pending = Some(written);
+            self.pending = Some((written, begun));
             return;
         }
         match in_time(&mut written).await {
             Some(result) => self.wrote(result),
             None => {
-                self.pending = Some(written);
-                let why = format!("a commit took longer than {} s", SLOW.as_secs());
-                let store = self.desk.late(&why, now());
-                self.say(store, Some(&why));
+                self.pending = Some((written, begun));
+                self.late();
             }
         }
     }
 
+    fn late(&mut self) {
+        let why = format!("a commit took longer than {} s", SLOW.as_secs());
+        let store = self.desk.late(&why, now());
+        self.say(store, Some(&why));
+    }
+
     /// Looks whether the batch that was not waited for is written by now.
     fn look_at_pending(&mut self) {
-        let Some(mut written) = self.pending.take() else {
+        let Some((mut written, begun)) = self.pending.take() else {
             return;
         };
         match written.try_recv() {
             Ok(result) => self.wrote(result),
-            Err(oneshot::error::TryRecvError::Empty) => self.pending = Some(written),
+            Err(oneshot::error::TryRecvError::Empty) => {
+                self.pending = Some((written, begun));
+                if begun.elapsed() > SLOW {
+                    self.late();
+                }
+            }
             Err(oneshot::error::TryRecvError::Closed) => self.wrote(Err(Unwritten::closed())),
         }
     }
@@ -410,8 +423,13 @@ impl Keeper {
             Store::Mended => tracing::info!("the store is written again"),
             Store::Same => {}
         }
-        self.health
-            .update(|health| health.store = why.map(str::to_owned));
+        let failed = self.desk.is_broken();
+        self.health.update(|health| {
+            health.store = match why {
+                Some(why) => Some(why.to_owned()),
+                None => health.store.take().filter(|_| failed),
+            };
+        });
     }
 }
 

@@ -77,6 +77,8 @@ pub struct Agent {
     lines: Lines,
     groups: BTreeMap<Arc<str>, Polled>,
     tellers: BTreeMap<Arc<str>, Worker>,
+    /// Receivers that left or moved and are still told ends where they were.
+    retired: BTreeMap<Arc<str>, Receiver>,
     keeper: JoinHandle<()>,
     heartbeat: Option<Worker>,
 }
@@ -150,6 +152,7 @@ impl Agent {
             lines: Lines::default(),
             groups: BTreeMap::new(),
             tellers: BTreeMap::new(),
+            retired: BTreeMap::new(),
             heartbeat: None,
         };
         for receiver in agent.config.receivers.clone() {
@@ -189,12 +192,14 @@ impl Agent {
             })?;
         }
         let changes = Changes::between(&self.config.receivers, &config.receivers);
+        let came_back = changes.came_back(&self.retired, &self.config.receivers, &config.receivers);
         let old = std::mem::replace(&mut self.config, config);
         // they finish what they are sending: it was meant for the old address
         let stop = changes
             .changed
             .iter()
-            .filter_map(|name| self.tellers.remove(name));
+            .chain(came_back.iter().map(|(name, _)| name));
+        let stop = stop.filter_map(|name| self.tellers.remove(name));
         let stop: Vec<Worker> = stop.collect();
         futures_util::future::join_all(stop.into_iter().map(|worker| worker.stop(FINISH))).await;
         let (reply, retired) = oneshot::channel();
@@ -203,6 +208,7 @@ impl Agent {
             base: base(&self.config),
             moved: changes.moved,
             renamed: changes.renamed,
+            came_back: came_back.clone(),
             at_once,
             reply,
         };
@@ -215,7 +221,14 @@ impl Agent {
         self.graphite.send_replace(client);
         for (name, retired) in retired {
             if let Some(receiver) = old.receivers.iter().find(|r| r.policy.name == name) {
-                self.tell(receiver, retired)?;
+                self.tell(receiver, Arc::clone(&retired))?;
+                self.retired.insert(retired, receiver.clone());
+            }
+        }
+        // of a mail's recipients perhaps not all are back
+        for (name, _) in came_back {
+            if let Some(receiver) = self.retired.get(&name).cloned() {
+                self.tell(&receiver, name)?;
             }
         }
         for receiver in self.config.receivers.clone() {
@@ -224,6 +237,8 @@ impl Agent {
             }
         }
         self.tellers.retain(|_, worker| !worker.task.is_finished());
+        self.retired
+            .retain(|name, _| self.tellers.contains_key(name));
         self.assign(other_graphite);
         if old.heartbeat != self.config.heartbeat {
             if let Some(worker) = self.heartbeat.take() {

@@ -6,7 +6,7 @@
 //! at PagerDuty must not be: its end and its beginning would go to the same key,
 //! in any order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::Receiver;
@@ -48,6 +48,26 @@ impl Changes {
             }
         }
         changes
+    }
+
+    /// Receivers that are now where one still is that was `retired` before, as
+    /// (the retired one's name, the present one's).
+    pub fn came_back(
+        &self,
+        retired: &BTreeMap<Arc<str>, Receiver>,
+        old: &[Receiver],
+        new: &[Receiver],
+    ) -> Vec<(Arc<str>, Arc<str>)> {
+        let mut came_back = Vec::new();
+        for (name, there) in retired {
+            let back = new.iter().find(|receiver| {
+                let present = &receiver.policy.name;
+                let arrives = self.changed.contains(present) || named(old, present).is_none();
+                arrives && receiver.destination.is_where(&there.destination)
+            });
+            came_back.extend(back.map(|back| (Arc::clone(name), Arc::clone(&back.policy.name))));
+        }
+        came_back
     }
 }
 
@@ -193,6 +213,22 @@ mod tests {
             "  b: {webhook: {url: 'http://h/'}}",
             ("a", "", ""),
         );
+    }
+
+    #[test]
+    fn one_that_moves_back_is_where_it_is_still_told_ends() {
+        let there = receivers("  a: {pagerduty: {routing_key: KEY}}");
+        let elsewhere = receivers("  a: {pagerduty: {routing_key: OTHER}}");
+        let retired = BTreeMap::from([(Arc::from("a (until 1)"), there[0].clone())]);
+        let changes = Changes::between(&elsewhere, &there);
+        let back = changes.came_back(&retired, &elsewhere, &there);
+        assert_eq!(back, [(Arc::from("a (until 1)"), Arc::from("a"))]);
+        // another that was always there is told nothing twice
+        let both = receivers(
+            "  a: {pagerduty: {routing_key: OTHER}}\n  b: {pagerduty: {routing_key: KEY}}",
+        );
+        let changes = Changes::between(&both, &both);
+        assert_eq!(changes.came_back(&retired, &both, &both), []);
     }
 
     #[test]

@@ -156,6 +156,10 @@ async fn commit_slower_than_five_seconds_is_a_failure_that_holds_nobody_up() {
         (series(&first), later),
         (vec!["web-1"], vec!["(store)", "web-1"])
     );
+    assert!(
+        play.health.read().store.is_some(),
+        "that it was done late is no proof"
+    );
     written.send(Ok(())).unwrap();
     let well = async {
         while play.health.read().store.is_some() {

@@ -81,6 +81,9 @@ impl World {
             }
         }
         self.changes.give_up_at = Some(now);
+        // that less time has passed than did has mended nobody
+        self.unproven
+            .extend(self.troubled().into_iter().map(Arc::from));
         self.touch_all();
         self.started = self.started.min(now);
         self.trying_since = self.trying_since.min(now);

@@ -191,6 +191,11 @@ impl World {
         }
     }
 
+    /// The next batch is not empty, so that it shows how the store is.
+    pub fn write_something(&mut self) {
+        self.dirty.memory = true;
+    }
+
     /// The store lost what was written: the next batch is everything.
     pub fn write_everything(&mut self) {
         let dirty = &mut self.dirty;

@@ -389,6 +389,33 @@ impl World {
         })
     }
 
+    /// A receiver is where one that lives on as `retired` still is: what that one
+    /// knows there, this one knows. Otherwise two workers would tell one key its
+    /// end and its beginning, in any order.
+    pub fn came_back(&mut self, retired: &Arc<str>, receiver: &Arc<str>) {
+        let Some(policy) = self.setup.policy(receiver) else {
+            return;
+        };
+        let present = recipients(policy);
+        let keys: Vec<_> = self
+            .deliveries
+            .keys()
+            .filter(|key| key.1 == *retired && present.contains(&key.2))
+            .cloned()
+            .collect();
+        for key in keys {
+            if let Some(mut delivery) = self.deliveries.remove(&key) {
+                delivery.try_again();
+                let back = (key.0, Arc::clone(receiver), Arc::clone(&key.2));
+                self.deliveries.insert(back.clone(), delivery);
+                self.dirty.deliveries.insert(back);
+                self.dirty.owed = true;
+            }
+        }
+        self.touch_all();
+        self.drop_retired();
+    }
+
     /// Forgets retired receivers that have nothing more to hear.
     pub(super) fn drop_retired(&mut self) {
         if self.retired.is_empty() {

@@ -1353,6 +1353,23 @@ fn a_receiver_is_in_trouble_until_it_takes_something() {
 }
 
 #[test]
+fn a_clock_set_back_mends_no_receiver() {
+    let mut bench = Bench::new(vec![messaging("a"), messaging("b")]);
+    bench.judge(&[("web-1", 25.0)]);
+    bench.hears("b");
+    bench.attempt("a", &later());
+    bench.wait(6 * MINUTE);
+    assert_eq!(bench.own(), ["(receiver a)"]);
+    bench.hears("b");
+    bench.now = bench.now.minus(4 * MINUTE);
+    bench.wait(secs(1));
+    assert_eq!(bench.own(), ["(receiver a)"]);
+    bench.wait(MINUTE);
+    assert_eq!(bench.hears("a"), ["new web-1 critical"]);
+    assert_eq!(bench.own(), [""; 0]);
+}
+
+#[test]
 fn a_refusal_of_what_is_no_longer_owed_is_no_trouble_any_more() {
     let night = Policy {
         levels: critical_only(),
@@ -1847,6 +1864,24 @@ fn a_receiver_that_moves_is_told_the_end_there_and_the_beginning_here() {
     let mut heard = bench.hears(&retired[0]);
     heard.sort();
     assert_eq!(heard, ["resolved web-1 ok", "resolved web-1 ok /critical"]);
+    bench.judge(&[("web-1", 1.0)]);
+    assert_eq!(bench.hears("oncall"), ["resolved web-1 ok"]);
+}
+
+#[test]
+fn a_receiver_that_comes_back_knows_what_it_knew_there() {
+    let mut bench = Bench::new(vec![pagerduty("oncall")]);
+    bench.judge(&[("web-1", 25.0)]);
+    bench.hears("oncall");
+    let there = bench.reload_moved(&["oncall"], |_| ());
+    bench.wait(secs(1));
+    bench.reload_moved(&["oncall"], |_| ());
+    let back = (Arc::from(&*there[0]), Arc::from("oncall"));
+    bench.world.came_back(&back.0, &back.1);
+    assert!(!bench.world.knows_receiver(&there[0]));
+    assert_eq!(bench.hears("oncall"), [""; 0]);
+    bench.commit();
+    bench.restart();
     bench.judge(&[("web-1", 1.0)]);
     assert_eq!(bench.hears("oncall"), ["resolved web-1 ok"]);
 }
