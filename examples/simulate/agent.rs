@@ -155,6 +155,8 @@ pub struct Day<'s> {
     )>,
     base: Url,
     configurations: BTreeMap<Edit, Rc<Configured>>,
+    /// Where receivers were that left or moved and are still told ends there.
+    retired: BTreeMap<Arc<str>, String>,
 }
 
 impl<'s> Day<'s> {
@@ -187,6 +189,7 @@ impl<'s> Day<'s> {
             under_way: None,
             base: Url::parse("http://graphite.example").expect("a URL"),
             configurations: BTreeMap::from([(Edit::Back, configured)]),
+            retired: BTreeMap::new(),
         };
         for (index, happening) in scenario.happenings.iter().enumerate() {
             if happening.at < scenario.trouble {
@@ -443,8 +446,14 @@ impl<'s> Day<'s> {
     }
 
     fn kill(&mut self, how: &'static str, down: i64, power: bool) {
-        if self.process.take().is_none() {
+        let Some(process) = self.process.take() else {
             return;
+        };
+        // ends at old addresses are told while the process lives
+        for (name, address) in std::mem::take(&mut self.retired) {
+            if process.tellers.contains_key(&name) {
+                self.told.confuse(&address);
+            }
         }
         self.counts.add(how);
         self.say(|| format!("*** {how}, for {} s", down / SECOND));
@@ -598,14 +607,26 @@ impl<'s> Day<'s> {
         let Some(process) = &mut self.process else {
             return;
         };
-        // what is being sent to an address that changes is finished first
-        let busy = changed
+        self.retired
+            .retain(|name, _| process.tellers.contains_key(name));
+        let came_back: Vec<(Arc<str>, Arc<str>)> = self
+            .retired
             .iter()
-            .any(|name| process.tellers.get(name).is_some_and(|teller| teller.busy));
+            .filter_map(|(retired, address)| {
+                let arrives = |(name, there): &(&Arc<str>, &String)| {
+                    *there == address && old.addresses.get(*name) != Some(there)
+                };
+                let (name, _) = new.addresses.iter().find(arrives)?;
+                Some((Arc::clone(retired), Arc::clone(name)))
+            })
+            .collect();
+        // what is being sent to an address that changes is finished first
+        let mut ending = changed.iter().chain(came_back.iter().map(|(name, _)| name));
+        let busy = ending.any(|name| process.tellers.get(name).is_some_and(|teller| teller.busy));
         if busy && self.now < since + 8 * SECOND {
             return self.push(self.now + SECOND, Event::Reload(self.life, since));
         }
-        for name in &changed {
+        for name in changed.iter().chain(came_back.iter().map(|(name, _)| name)) {
             process.tellers.remove(name);
         }
         let at_once = self.dice("reload", self.now).once_in(2);
@@ -639,11 +660,15 @@ impl<'s> Day<'s> {
             .desk
             .world
             .reload(new.setup.clone(), &moved, at_once, now);
+        for (retired, name) in &came_back {
+            process.desk.world.came_back(retired, name);
+        }
         self.mirror.reload(&new.model, at_once, now.as_millis());
         self.mirror.time(now.as_millis());
         for (name, retired) in retired {
             let policy = old.setup.policy(&name).cloned();
             if let (Some(policy), Some(address)) = (policy, old.addresses.get(&name)) {
+                self.retired.insert(Arc::clone(&retired), address.clone());
                 let policy = Policy {
                     name: retired,
                     ..policy
@@ -929,8 +954,12 @@ impl<'s> Day<'s> {
         let changed = process.desk.world.is_dirty();
         self.mirror.time(now.as_millis());
         self.after(changed);
-        self.compare("tick");
-        if self.now >= self.looked + MINUTE {
+        let due = self.now >= self.looked + MINUTE;
+        // where nothing is to be written nothing has changed: that is looked at now and then
+        if changed || due {
+            self.compare("tick");
+        }
+        if due {
             self.looked = self.now;
             self.look();
         }
@@ -1070,6 +1099,11 @@ impl<'s> Day<'s> {
     }
 
     fn commit_ends(&mut self) {
+        let process = self.process.as_ref();
+        let pending = process.and_then(|process| process.pending.as_ref());
+        if pending.is_some_and(|pending| pending.ends > self.now) {
+            return; // another one's
+        }
         self.land(true);
     }
 
@@ -1079,6 +1113,15 @@ impl<'s> Day<'s> {
             return;
         };
         let Some(pending) = process.pending.take_if(|pending| pending.ends <= self.now) else {
+            let late = |pending: &Pending| pending.ends - self.now < 5 * SECOND;
+            if process.pending.as_ref().is_some_and(late) {
+                let store = process.desk.late("slow", now);
+                self.store(store);
+            }
+            return;
+        };
+        self.land(pending.written.is_ok());
+        let Some(process) = &mut self.process else {
             return;
         };
         let written = pending.written.is_ok();
@@ -1387,7 +1430,7 @@ impl<'s> Day<'s> {
             .as_ref()
             .is_some_and(|process| process.desk.is_broken())
         {
-            self.told.unwritten(sending.job.incident);
+            self.told.unwritten(sending);
         }
         let open = self.mirror.live().open();
         let key = (

@@ -389,6 +389,11 @@ impl Line {
     /// and whether for want of data.
     fn step(&mut self, alert: &Alert, slot: i64, number: i64) -> Option<(Level, bool)> {
         let reading = self.pending.take()?;
+        // page silent: one whose alert is set to `ok` or `keep` throughout leaves the silence.
+        let level = |says: &Without| matches!(says, Without::Level(_));
+        if !level(&alert.no_data) && !level(&alert.missing) {
+            self.held = None;
+        }
         let level = self.incident.as_ref().map_or(Level::Ok, |i| i.level);
         match reading.kind {
             Kind::Nothing => None,
@@ -868,7 +873,14 @@ impl Model {
             state.failing_since = None;
             state.failure = None;
         }
-        for (_, Reverse(level), name, want) in state.judge(slot, answers) {
+        let rising = state.judge(slot, answers);
+        // page silent: once one of an evaluation makes it a silence, all of it are in it.
+        for _ in 0..2 {
+            for (_, Reverse(level), name, _) in rising.iter().filter(|(.., want)| *want) {
+                self.silenced(group, name, *level, slot);
+            }
+        }
+        for (_, Reverse(level), name, want) in rising {
             if want && self.silenced(group, &name, level, slot) {
                 continue;
             }
@@ -954,25 +966,26 @@ impl Model {
     }
 
     fn silence_goes_on(&mut self, now: i64) {
-        let held = |line: &&Line| line.held.is_some();
+        if self.silence.is_none() {
+            return;
+        }
         let lines = || self.groups.values().flat_map(|state| state.lines.values());
-        let held: Vec<i64> = lines().filter(held).filter_map(|line| line.lacks).collect();
-        // page silent: `left` are all that began within ten minutes of one of these, due or not.
-        let counting = self.groups.values().flat_map(|state| {
-            let lines = state.lines.values();
-            lines
-                .filter(|line| line.counted)
-                .filter_map(|line| line.lacks)
-        });
-        let near = |began: &i64| {
-            held.iter()
-                .any(|other| (began - other).abs() <= 10 * MINUTE)
+        let held = || lines().filter(|line| line.held.is_some());
+        let began: Vec<i64> = held().filter_map(|line| line.lacks).collect();
+        let near = |lacks: i64| {
+            began
+                .iter()
+                .any(|other| (lacks - other).abs() <= 10 * MINUTE)
         };
-        let left = counting.filter(near).count().max(held.len());
+        // page silent: `left` are all that began within ten minutes of one of these, due or not.
+        let left = lines()
+            .filter(|line| line.held.is_some() || line.counted && line.lacks.is_some_and(near))
+            .count();
+        let none = held().next().is_none();
         let Some(silence) = &mut self.silence else {
             return;
         };
-        if held.is_empty() {
+        if none {
             self.silence = None;
         } else if left >= 10 {
             silence.few = None;

@@ -89,6 +89,9 @@ pub struct Told {
     unwritten: BTreeSet<IncidentId>,
     /// Of these, those that a process took with it.
     rolled_back: BTreeSet<IncidentId>,
+    /// The same of pages, as address and key.
+    unwritten_pages: BTreeSet<(String, String)>,
+    rolled_back_pages: BTreeSet<(String, String)>,
 }
 
 type Verdict = Result<(), (&'static str, String)>;
@@ -310,13 +313,16 @@ impl Told {
     }
 
     /// This is told while the store fails: whoever dies now takes it with them.
-    pub fn unwritten(&mut self, id: IncidentId) {
-        self.unwritten.insert(id);
+    pub fn unwritten(&mut self, sending: &Sending) {
+        self.unwritten.insert(sending.job.incident);
+        let page = (sending.address.clone(), sending.id());
+        self.unwritten_pages.insert(page);
     }
 
     /// Everything is written.
     pub fn all_written(&mut self) {
         self.unwritten.clear();
+        self.unwritten_pages.clear();
     }
 
     /// The agent noted what came of it.
@@ -405,6 +411,7 @@ impl Told {
         self.turn(&[Known::Noted, Known::Batched], Known::Unsure);
         let mut lost = None;
         self.rolled_back.append(&mut self.unwritten);
+        self.rolled_back_pages.append(&mut self.unwritten_pages);
         let unwritten = &self.rolled_back;
         self.heard.retain(|(who, id), heard| {
             let heeded = heard.wants_end && !self.confused.contains(&who.0);
@@ -494,17 +501,7 @@ impl Told {
                     continue;
                 }
                 let since = *self.listening.entry(pair).or_insert(now);
-                let held = world
-                    .setup()
-                    .groups
-                    .iter()
-                    .find(|g| g.name == incident.group)
-                    .is_none_or(|group| {
-                        group
-                            .active
-                            .as_ref()
-                            .is_some_and(|active| !active.covers(wall))
-                    });
+                let held = held(world, incident, wall);
                 let after = i64::try_from(policy.after.as_millis()).unwrap_or(0);
                 if held || now < since + after {
                     continue;
@@ -588,6 +585,11 @@ impl Told {
             let last = heard
                 .filter(|heard| heard.word == "open")
                 .map_or(Level::Ok, |heard| heard.level);
+            // taken without an answer, and its hours ended before it could be repeated
+            let unsure = heard.is_some_and(|heard| heard.known == Known::Unsure);
+            if last != delivery.told && unsure && held(world, incident, wall) {
+                continue;
+            }
             if last != delivery.told {
                 return Err((
                     "the agent believes what is not so",
@@ -619,7 +621,8 @@ impl Told {
         // nobody believes in anything else
         for page in self.pages.keys() {
             let configured = addresses.values().any(|address| *address == page.0);
-            if configured && !self.confused.contains(&page.0) && !pages.contains(page) {
+            let excused = self.confused.contains(&page.0) || self.rolled_back_pages.contains(page);
+            if configured && !excused && !pages.contains(page) {
                 return Err(("a page stays open", format!("{} at {}", page.1, page.0)));
             }
         }
@@ -632,6 +635,10 @@ impl Told {
         addresses: &BTreeMap<Arc<str>, String>,
         _wall: Timestamp,
     ) -> Verdict {
+        let mut all: BTreeMap<(&str, IncidentId), Vec<&Heard>> = BTreeMap::new();
+        for (((address, _), id), heard) in &self.heard {
+            all.entry((address, *id)).or_default().push(heard);
+        }
         for ((address, id), (key, since)) in &self.owed {
             let Some((name, _)) = addresses.iter().find(|(_, there)| *there == address) else {
                 continue;
@@ -644,11 +651,9 @@ impl Told {
                 continue;
             }
             // it is over, and was due to be told
-            let heard: Vec<_> = self
-                .heard
-                .iter()
-                .filter(|((who, of), _)| who.0 == *address && of == id)
-                .collect();
+            let heard = all
+                .get(&(address.as_str(), *id))
+                .map_or(&[][..], Vec::as_slice);
             let closed = self.closed.get(&(address.clone(), key.clone()));
             if policy.keyed && closed.is_some_and(|closed| closed >= since) {
                 continue;
@@ -660,13 +665,23 @@ impl Told {
                 && !policy.keyed
                 && heard
                     .iter()
-                    .any(|(_, heard)| heard.word == "open" && heard.wants_end)
+                    .any(|heard| heard.word == "open" && heard.wants_end)
             {
                 return Err(("its end was never told", format!("{id} at {address}")));
             }
         }
         Ok(())
     }
+}
+
+/// Whether nothing new is told of the incident's group at this hour.
+fn held(world: &World, incident: &Incident, wall: Timestamp) -> bool {
+    let mut groups = world.setup().groups.iter();
+    let group = groups.find(|group| group.name == incident.group);
+    group.is_none_or(|group| {
+        let active = group.active.as_ref();
+        active.is_some_and(|active| !active.covers(wall))
+    })
 }
 
 /// Whether the receiver is told of the incident, as routes and fallbacks say.
