@@ -111,6 +111,7 @@ struct Teller {
 struct Pending {
     written: Written,
     ends: i64,
+    slow: bool,
 }
 
 struct Process {
@@ -1054,11 +1055,19 @@ impl<'s> Day<'s> {
             return 0;
         };
         if !write.wait {
-            process.pending = Some(Pending { written, ends });
+            process.pending = Some(Pending {
+                written,
+                ends,
+                slow,
+            });
             return 0;
         }
         if slow {
-            process.pending = Some(Pending { written, ends });
+            process.pending = Some(Pending {
+                written,
+                ends,
+                slow,
+            });
             process.free_at = self.now + 5 * SECOND;
             let late = now.plus(Duration::from_secs(5));
             let store = process.desk.late("slow", late);
@@ -1113,7 +1122,7 @@ impl<'s> Day<'s> {
             return;
         };
         let Some(pending) = process.pending.take_if(|pending| pending.ends <= self.now) else {
-            let late = |pending: &Pending| pending.ends - self.now < 5 * SECOND;
+            let late = |pending: &Pending| pending.slow && pending.ends - self.now < 5 * SECOND;
             if process.pending.as_ref().is_some_and(late) {
                 let store = process.desk.late("slow", now);
                 self.store(store);
@@ -1125,6 +1134,9 @@ impl<'s> Day<'s> {
             return;
         };
         let written = pending.written.is_ok();
+        if pending.slow {
+            process.desk.late("slow", now);
+        }
         let store = process.desk.written(pending.written, now);
         self.told.batch_ended(written);
         self.store(store);

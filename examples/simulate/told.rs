@@ -241,7 +241,9 @@ impl Told {
         let Sending { address, job, .. } = sending;
         self.pages.remove(&(address.clone(), key.to_owned()));
         self.closed.insert((address.clone(), key.to_owned()), now);
-        if !matches!(job.tell, Tell::Stray(_)) {
+        if matches!(job.tell, Tell::Stray(_)) {
+            self.only_another_is_left(sending, key, world);
+        } else {
             self.heard_by_key(sending, "over");
         }
         // whose page did this close?
@@ -267,6 +269,26 @@ impl Told {
             }
         }
         Ok(())
+    }
+
+    /// The page that was heard of last is closed: the incident's other one says
+    /// what is known of it.
+    fn only_another_is_left(&mut self, sending: &Sending, key: &str, world: Option<&World>) {
+        let id = sending.job.incident;
+        let Some(incident) = world.and_then(|world| world.incident(id)) else {
+            return;
+        };
+        let who = (sending.address.clone(), Arc::from(""));
+        let Some(heard) = self.heard.get_mut(&(who, id)).filter(|last| last.id == key) else {
+            return;
+        };
+        for suffix in [None, Some(Level::NoData), Some(Level::Critical)] {
+            let (instance, series) = (&incident.instance, &incident.series);
+            let other = links::dedup_key(instance, &incident.group, series, suffix);
+            if let Some(page) = self.pages.get(&(sending.address.clone(), other.clone())) {
+                (heard.level, heard.known, heard.id) = (page.level, page.known, other);
+            }
+        }
     }
 
     fn messaged(&mut self, sending: &Sending, recipient: &Arc<str>) -> Verdict {

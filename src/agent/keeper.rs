@@ -393,13 +393,13 @@ impl Keeper {
             return;
         };
         match written.try_recv() {
-            Ok(result) => self.wrote(result),
-            Err(oneshot::error::TryRecvError::Empty) => {
-                self.pending = Some((written, begun));
+            Ok(result) => {
                 if begun.elapsed() > SLOW {
                     self.late();
                 }
+                self.wrote(result);
             }
+            Err(oneshot::error::TryRecvError::Empty) => self.pending = Some((written, begun)),
             Err(oneshot::error::TryRecvError::Closed) => self.wrote(Err(Unwritten::closed())),
         }
     }
