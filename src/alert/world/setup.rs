@@ -333,6 +333,8 @@ impl World {
                 let renamed = (key.0, Arc::clone(new), Arc::clone(&key.2));
                 self.deliveries.insert(renamed.clone(), delivery);
                 self.dirty.deliveries.extend([key, renamed]);
+                // under the old name nobody would be told its end, and the new one all anew
+                self.dirty.owed = true;
             }
         }
         let also = self.incidents.values().filter(|i| i.also.contains(old));
@@ -342,6 +344,7 @@ impl World {
                 incident.also.insert(Arc::clone(new));
             });
             self.incident_changed(id);
+            self.dirty.owed = true;
         }
     }
 

@@ -1931,6 +1931,22 @@ fn a_receiver_with_another_name_knows_what_it_was_told() {
 }
 
 #[test]
+fn that_a_receiver_has_another_name_survives_a_loss_of_power() {
+    let mut bench = Bench::new(vec![pagerduty("oncall"), messaging("mail")]);
+    bench.judge(&[("web-1", 25.0)]);
+    bench.hears("oncall");
+    bench.world.take_batch();
+    bench
+        .world
+        .rename(&Arc::from("oncall"), &Arc::from("pager"));
+    assert!(bench.world.take_batch().owed);
+    bench
+        .world
+        .rename(&Arc::from("nobody"), &Arc::from("somebody"));
+    assert!(!bench.world.take_batch().owed);
+}
+
+#[test]
 fn a_fallback_with_another_name_stays_until_the_incident_ends() {
     let hook = |fallback: &str| Policy {
         fallback: Some(Arc::from(fallback)),
