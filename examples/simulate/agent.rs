@@ -143,6 +143,10 @@ pub struct Day<'s> {
     disk_faults: Vec<(DiskFault, i64)>,
     armed: Option<(Point, i64)>,
     paused_until: i64,
+    /// The newest slot that the store has of each group, and whether it failed.
+    written_slots: BTreeMap<Arc<str>, (Timestamp, bool)>,
+    /// The slots that a start has to ask for again.
+    failed_slots: BTreeMap<Arc<str>, Timestamp>,
     /// When was last looked whether everybody knows.
     looked: i64,
     failure: Option<Failure>,
@@ -183,6 +187,8 @@ impl<'s> Day<'s> {
             disk_faults: Vec::new(),
             armed: None,
             paused_until: 0,
+            written_slots: BTreeMap::new(),
+            failed_slots: BTreeMap::new(),
             looked: 0,
             failure: None,
             trace: traced.then(Vec::new),
@@ -353,6 +359,7 @@ impl<'s> Day<'s> {
             What::Disk(DiskFault::Gone, _) => {
                 self.counts.add("disk: gone");
                 self.disk.delete();
+                self.written_slots.clear();
                 let now = self.wall().as_millis();
                 self.mirror.blank(&self.configured.model, now);
                 if self.process.is_none() {
@@ -461,6 +468,10 @@ impl<'s> Day<'s> {
         self.life += 1;
         self.paused_until = 0;
         self.under_way = None;
+        self.failed_slots.clear();
+        if power {
+            self.written_slots.clear();
+        }
         let gone = self.disk.gone;
         let place = if power {
             let keep = self
@@ -573,7 +584,22 @@ impl<'s> Day<'s> {
             self.push(self.now, Event::Due(self.life, name, 0));
         }
         self.push(self.now, Event::Tick(self.life));
+        self.expect_failed_slots(now);
         self.compare("start");
+    }
+
+    /// A slot that failed before the start is asked for again while it is fresh.
+    fn expect_failed_slots(&mut self, now: Timestamp) {
+        for group in &self.configured.setup.groups {
+            let newest = group.schedule.latest_at(now);
+            let failed = self.written_slots.get(&group.name);
+            let failed = failed.filter(|(slot, failed)| *failed && Some(*slot) == newest);
+            let Some((slot, _)) = failed else { continue };
+            let fresh = group.schedule.period_before(*slot) / 10;
+            if now.since(*slot) < fresh.max(Duration::from_secs(60)) {
+                self.failed_slots.insert(Arc::clone(&group.name), *slot);
+            }
+        }
     }
 
     fn employ(&mut self, policy: Policy, address: String) {
@@ -651,6 +677,7 @@ impl<'s> Day<'s> {
             )
         });
         self.configured = Rc::clone(&new);
+        self.failed_slots.clear();
         let Some(process) = &mut self.process else {
             return;
         };
@@ -791,6 +818,11 @@ impl<'s> Day<'s> {
     }
 
     fn fetch(&mut self, group: &Arc<Group>, slot: Timestamp, attempt: u32) {
+        let failed = self.failed_slots.remove(&group.name);
+        if let Some(failed) = failed.filter(|failed| *failed != slot) {
+            let what = format!("{} for {failed}, but for {slot}", group.name);
+            self.fail("a failed slot is not asked for again", what);
+        }
         let index = match &*group.name {
             "Store" => 1,
             "Queue" => 2,
@@ -898,6 +930,7 @@ impl<'s> Day<'s> {
             return;
         }
         self.after(true);
+        self.slot_written(&group.name, slot, report.failure.is_some() && asked);
         if self.point(Point::Written, "kill: written") {
             return;
         }
@@ -930,6 +963,17 @@ impl<'s> Day<'s> {
             at + wait.unwrap_or(0),
             Event::Due(life, Arc::clone(&group.name), wake),
         );
+    }
+
+    fn slot_written(&mut self, group: &Arc<str>, slot: Timestamp, failed: bool) {
+        let process = self.process.as_ref();
+        let works =
+            process.is_some_and(|process| !process.desk.is_broken() && process.pending.is_none());
+        if works && !self.disk.gone {
+            self.written_slots.insert(Arc::clone(group), (slot, failed));
+        } else {
+            self.written_slots.remove(group);
+        }
     }
 
     /// As the keeper does before everything else.
@@ -1284,6 +1328,7 @@ impl<'s> Day<'s> {
 
     fn send(&mut self, name: &Arc<str>, sending: Sending, waited: i64) {
         self.check_composed(&sending);
+        self.check_written(&sending);
         if self
             .armed
             .is_some_and(|(point, _)| point == Point::HandedOut)
@@ -1465,8 +1510,31 @@ impl<'s> Day<'s> {
         };
         let routed =
             told::routed(world, incident, &sending.policy) && incident.subject == Subject::Series;
-        let verdict = self.told.composed(sending, incident, truth, routed);
+        let mut happenings = self.scenario.happenings.iter();
+        let time = told::Time {
+            now: self.now,
+            wall: self.wall(),
+            clock_was_set: happenings.any(|happening| matches!(happening.what, What::Clock(_))),
+        };
+        let verdict = self
+            .told
+            .composed(sending, incident, truth, routed)
+            .and_then(|()| self.told.timely(sending, incident, world, time));
         self.verdict(verdict);
+    }
+
+    /// What is told was written before, as long as the store works.
+    fn check_written(&mut self, sending: &Sending) {
+        let Some(process) = &self.process else { return };
+        let broken = process.desk.is_broken() || process.pending.is_some();
+        if broken || self.disk_fault().is_some() || self.disk.gone || sending.word() != "open" {
+            return;
+        }
+        if !self.disk.holds(&sending.job) {
+            let (tell, level) = (sending.job.tell, sending.job.level);
+            let what = format!("{tell:?} {level} [{}]", sending.id());
+            self.fail("told before it was written", what);
+        }
     }
 
     fn arrives(&mut self, attempt: &Rc<Attempt>) {
@@ -1535,6 +1603,16 @@ impl<'s> Day<'s> {
             line.settled(&outcomes, now);
         }
         process.desk.world.settled(&sending.job, &outcomes, now);
+        let asked = outcomes.iter().find_map(|outcome| match outcome {
+            Outcome::Later {
+                after, pause: true, ..
+            } => *after,
+            _ => None,
+        });
+        if let Some(asked) = asked {
+            let until = self.now + millis(asked).min(HOUR);
+            self.told.leave_alone(&sending.address, until);
+        }
         self.told.noted(sending, &outcomes);
         if self.point(Point::Recorded, "kill: recorded") {
             return;
@@ -1626,6 +1704,9 @@ impl<'s> Day<'s> {
             return;
         }
         let Some(process) = &self.process else { return };
+        if process.desk.is_broken() {
+            return self.fail("the store is not written again", String::new());
+        }
         let world = &process.desk.world;
         let open = world
             .incidents()

@@ -1,6 +1,9 @@
 //! The disk: what was written, what of it was synced, and what a crash leaves.
 
-use graphite_pager::alert::world::{Batch, Saved};
+use std::sync::Arc;
+
+use graphite_pager::alert::delivery::Delivery;
+use graphite_pager::alert::world::{Batch, Job, Saved};
 
 /// A store's file.
 #[derive(Default)]
@@ -53,6 +56,23 @@ impl Disk {
     /// How many batches are not synced.
     pub fn unsynced(&self) -> usize {
         self.later.len()
+    }
+
+    /// Whether the attempt is synced, with the incident at the level that it tells.
+    pub fn holds(&self, job: &Job) -> bool {
+        let incident = self.synced.incidents.get(&job.incident);
+        let of = |recipient: &Arc<str>| {
+            let (receiver, recipient) = (Arc::clone(&job.receiver), Arc::clone(recipient));
+            self.synced
+                .deliveries
+                .get(&(job.incident, receiver, recipient))
+        };
+        let tried = |delivery: &Delivery| {
+            let key = job.key.is_some_and(|key| delivery.sent.contains(&key));
+            key || delivery.told == job.level || delivery.perhaps.is_some()
+        };
+        incident.is_some_and(|incident| incident.level == job.level)
+            && job.recipients.iter().all(|who| of(who).is_some_and(tried))
     }
 
     /// Somebody deletes the file.

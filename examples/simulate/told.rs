@@ -18,6 +18,10 @@ use graphite_pager::deliver::{email, links};
 
 use super::scenario::MINUTE;
 
+mod timely;
+
+pub use timely::Time;
+
 /// Nobody is told later than this after the last thing that kept it from them:
 /// a permanent refusal by SMTP is tried again every quarter of an hour.
 const LATEST: i64 = 17 * MINUTE;
@@ -45,6 +49,8 @@ struct Heard {
     id: String,
     event: u32,
     reminder: u32,
+    /// When.
+    at: i64,
     known: Known,
     /// Whether its receiver is told ends.
     wants_end: bool,
@@ -57,6 +63,8 @@ type Who = (String, Arc<str>);
 #[derive(Clone, Debug)]
 struct Page {
     level: Level,
+    /// The highest since it was opened.
+    highest: Level,
     reminder: u32,
     known: Known,
 }
@@ -83,6 +91,8 @@ pub struct Told {
     excused: BTreeMap<String, i64>,
     /// Addresses of which the agent may believe something else than is so.
     confused: BTreeSet<String>,
+    /// Until when an address asked to be left alone.
+    left_alone: BTreeMap<String, i64>,
     /// What was noted and is not written yet.
     unsettled: Vec<((Who, IncidentId), (String, String))>,
     /// Incidents told while the store failed: a kill may make them unheard of.
@@ -113,7 +123,7 @@ impl Sending {
         }
     }
 
-    fn word(&self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self.job.tell {
             Tell::Left => "left",
             Tell::Resolved | Tell::Both | Tell::Stray(_) => "over",
@@ -185,45 +195,53 @@ impl Told {
         world: Option<&World>,
     ) -> Verdict {
         match &sending.message.key {
-            Some(Key::Trigger(key)) => self.triggered(sending, key),
+            Some(Key::Trigger(key)) => self.triggered(sending, key, now),
             Some(Key::Resolve(key)) => self.resolved(sending, key, now, world),
             None => recipients
                 .iter()
-                .try_for_each(|recipient| self.messaged(sending, recipient)),
+                .try_for_each(|recipient| self.messaged(sending, recipient, now)),
         }
         .map_err(|(kind, what)| (kind, format!("{what} at {now}")))
     }
 
-    fn triggered(&mut self, sending: &Sending, key: &str) -> Verdict {
+    fn triggered(&mut self, sending: &Sending, key: &str, now: i64) -> Verdict {
         let Sending {
             address,
             job,
             message,
             ..
         } = sending;
+        let before = self.pages.get(&(address.clone(), key.to_owned())).cloned();
+        let highest = before.as_ref().map_or(job.level, |page| page.highest);
         let page = Page {
             level: job.level,
+            highest: highest.max(job.level),
             reminder: message.reminder,
             known: Known::Unsure,
         };
-        let before = self.pages.insert((address.clone(), key.to_owned()), page);
-        if let Some(before) = before {
-            let same = before.level == job.level && before.reminder == message.reminder;
-            if same && before.known != Known::Unsure && !self.confused.contains(address) {
+        self.pages.insert((address.clone(), key.to_owned()), page);
+        let sure = |page: &Page| page.known != Known::Unsure && !self.confused.contains(address);
+        if let Some(before) = before.filter(sure) {
+            if before.level == job.level && before.reminder == message.reminder {
                 return Err(("told twice", format!("trigger of {key} at {address}")));
             }
+            // who acknowledged the lower level hears nothing of this one
+            if before.highest < job.level {
+                return Err(("a raise that wakes nobody", format!("{key} at {address}")));
+            }
         }
-        self.heard_by_key(sending, "open");
+        self.heard_by_key(sending, "open", now);
         Ok(())
     }
 
-    fn heard_by_key(&mut self, sending: &Sending, word: &'static str) {
+    fn heard_by_key(&mut self, sending: &Sending, word: &'static str, now: i64) {
         let heard = Heard {
             level: sending.job.level,
             word,
             id: sending.id(),
             event: sending.message.event,
             reminder: sending.message.reminder,
+            at: now,
             known: Known::Unsure,
             wants_end: sending.policy.resolved,
         };
@@ -244,7 +262,7 @@ impl Told {
         if matches!(job.tell, Tell::Stray(_)) {
             self.only_another_is_left(sending, key, world);
         } else {
-            self.heard_by_key(sending, "over");
+            self.heard_by_key(sending, "over", now);
         }
         // whose page did this close?
         let Some(world) = world else { return Ok(()) };
@@ -291,7 +309,7 @@ impl Told {
         }
     }
 
-    fn messaged(&mut self, sending: &Sending, recipient: &Arc<str>) -> Verdict {
+    fn messaged(&mut self, sending: &Sending, recipient: &Arc<str>, now: i64) -> Verdict {
         let Sending {
             address,
             job,
@@ -304,6 +322,7 @@ impl Told {
             id: sending.id(),
             event: message.event,
             reminder: message.reminder,
+            at: now,
             known: Known::Unsure,
             wants_end: sending.policy.resolved,
         };
@@ -325,6 +344,12 @@ impl Told {
             return Err((
                 "repeated under another name",
                 format!("{words}: {} and {}", before.id, heard.id),
+            ));
+        }
+        if before.event != heard.event && before.id == heard.id {
+            return Err((
+                "another message under the same name",
+                format!("{words}: {}", heard.id),
             ));
         }
         let forgotten = self.rolled_back.contains(&job.incident);
@@ -431,6 +456,7 @@ impl Told {
     /// The process is gone, and what it had not written.
     pub fn crashed(&mut self, knew: impl Fn(IncidentId) -> bool) -> Verdict {
         self.turn(&[Known::Noted, Known::Batched], Known::Unsure);
+        self.left_alone.clear();
         let mut lost = None;
         self.rolled_back.append(&mut self.unwritten);
         self.rolled_back_pages.append(&mut self.unwritten_pages);
