@@ -29,6 +29,7 @@ pub struct Context<'a> {
     secret_variables: RefCell<BTreeSet<String>>,
     unread: Cell<bool>,
     dropped: Cell<usize>,
+    rehearses: bool,
 }
 
 /// A problem whose line has not been looked up yet.
@@ -57,6 +58,31 @@ impl<'a> Context<'a> {
             secret_variables: RefCell::default(),
             unread: Cell::new(false),
             dropped: Cell::new(0),
+            rehearses: false,
+        }
+    }
+
+    /// The same for a configuration that reaches nobody: what it takes from
+    /// outside and is not there is stood in for (`stand_ins.rs`).
+    pub fn rehearsing(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            rehearses: true,
+            ..Self::new(env)
+        }
+    }
+
+    /// Whether the configuration reaches nobody.
+    pub fn rehearses(&self) -> bool {
+        self.rehearses
+    }
+
+    /// What to do about a value from outside that is of no use.
+    pub fn advice_on_outside(&self) -> &'static str {
+        match self.rehearses {
+            true => {
+                "a test reads no environment but its own: give the variable there, such as `environment: {LIMIT: \"20\"}`"
+            }
+            false => "its value is not shown because it may be a secret",
         }
     }
 

@@ -10,6 +10,7 @@ use url::Url;
 use super::problem::Place;
 use super::reader::Map;
 use super::scalar::Text;
+use super::stand_ins;
 use super::substitute::read_bounded;
 use super::values;
 use crate::deliver::settings::parse_url;
@@ -111,6 +112,10 @@ fn address(top: &Map<'_>, section: Option<&Map<'_>>) -> Option<(Url, Inline)> {
     let given = section.filter(|map| map.has("url")).map(|map| (map, "url"));
     let flat = Some((top, "graphite_url")).filter(|(map, key)| map.has(key));
     let Some((map, key)) = given.or(flat) else {
+        if top.context.rehearses() {
+            // a pack leaves it to its user
+            return Some((Url::parse(stand_ins::GRAPHITE).ok()?, None));
+        }
         if top.context.complete() && section.is_some() == top.has("graphite") {
             let place = section.map_or(top.place, |map| map.place);
             let hint = "write `graphite: {url: https://graphite.example.com}`, or set GRAPHITE_URL";
@@ -301,6 +306,9 @@ fn not_found(map: &Map<'_>) -> Option<bool> {
 fn authority(map: &Map<'_>) -> Option<PathBuf> {
     let text = map.filled("ca")?;
     let path = map.context.folder_of(text.place.file).join(text.value);
+    if map.context.rehearses() {
+        return Some(path);
+    }
     map.context.watch(&path);
     let bytes = read_bounded(&path, 1 << 20);
     let result = bytes.and_then(|bytes| {

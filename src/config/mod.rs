@@ -24,6 +24,7 @@ mod routes;
 mod scalar;
 mod smtp;
 mod source;
+mod stand_ins;
 mod substitute;
 mod suggest;
 mod syntax;
@@ -103,15 +104,28 @@ pub struct Loaded {
 /// # Errors
 /// Every problem at once, warnings among them, where at least one is an error.
 pub fn load(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
-    let context = context::Context::new(env);
-    let found = files::find(&context, paths);
+    read(&context::Context::new(env), paths)
+}
+
+/// The same for a configuration that is only played, and reaches nobody: it
+/// needs no secrets, no files and no Graphite. `env` gives the variables that
+/// matter; what stands for all others is decided in `stand_ins.rs`.
+///
+/// # Errors
+/// As [`load`].
+pub fn rehearse(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
+    read(&context::Context::rehearsing(env), paths)
+}
+
+fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Report> {
+    let found = files::find(context, paths);
     let mut roots = Vec::new();
     for path in &found {
-        let Some(file) = files::read(&context, path) else {
+        let Some(file) = files::read(context, path) else {
             continue;
         };
         let text = context.text(file);
-        if let Some(root) = tree::parse(&context, file, &text)
+        if let Some(root) = tree::parse(context, file, &text)
             && !root.is_null()
         {
             context.hide_secrets(file, &root);
@@ -125,8 +139,8 @@ pub fn load(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<L
             context.unreadable();
         }
     }
-    let whole = whole::Whole::of(&context, &roots);
-    let config = whole.as_ref().and_then(|whole| whole.read(&context));
+    let whole = whole::Whole::of(context, &roots);
+    let config = whole.as_ref().and_then(|whole| whole.read(context));
     if paths.is_empty() {
         context.error_of(
             std::path::Path::new("configuration"),

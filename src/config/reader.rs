@@ -172,11 +172,8 @@ impl<'a> Map<'a> {
                     self.name(key),
                     text.quoted()
                 );
-                self.context.error(
-                    text.place,
-                    message,
-                    "its value is not shown because it may be a secret",
-                );
+                self.context
+                    .error(text.place, message, self.context.advice_on_outside());
                 None
             }
             Err(why) => {

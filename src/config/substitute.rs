@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::context::Context;
 use super::problem::{Place, quote};
+use super::stand_ins;
 
 /// Bytes that a secret's file may have.
 const LARGEST: u64 = 1 << 20;
@@ -20,6 +21,8 @@ pub struct Replaced {
     pub changed: bool,
     /// Whether something could not be, which has been reported.
     pub broken: bool,
+    /// Whether something was only stood in for.
+    pub stood_in: bool,
 }
 
 /// Replaces everything in `raw`, which stands at `place`; `lead` as in `tree::Scalar`.
@@ -28,6 +31,7 @@ pub fn replace(context: &Context<'_>, raw: &str, place: Place, lead: Option<u32>
         text: String::new(),
         changed: false,
         broken: false,
+        stood_in: false,
     };
     let mut rest = raw;
     while let Some(at) = rest.find("${") {
@@ -52,7 +56,14 @@ pub fn replace(context: &Context<'_>, raw: &str, place: Place, lead: Option<u32>
             return done;
         };
         done.changed = true;
-        match value(context, name, place.file) {
+        let value = match value(context, name, place.file) {
+            Err(_) if context.rehearses() && stand_ins::can_stand_for(name) => {
+                done.stood_in = true;
+                Ok(stand_ins::word(name))
+            }
+            value => value,
+        };
+        match value {
             Ok(value) => done.text.push_str(&value),
             Err((message, hint)) => {
                 context.error(here, message, hint);
@@ -79,6 +90,10 @@ pub fn shifted(place: Place, lead: Option<u32>, text: &str, at: usize) -> Place 
 
 fn value(context: &Context<'_>, name: &str, file: u32) -> Result<String, (String, String)> {
     if let Some(path) = name.strip_prefix("file:") {
+        if context.rehearses() {
+            // whatever is in it is none of a rehearsal's business
+            return Err((String::new(), String::new()));
+        }
         return content(context, path, file);
     }
     if !is_name(name) {

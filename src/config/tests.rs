@@ -12,6 +12,7 @@ use super::*;
 
 mod mistakes;
 mod page;
+mod rehearsal;
 mod secrets;
 mod sound;
 

@@ -123,11 +123,8 @@ fn note(map: &Map<'_>, name: &str, fault: &Fault) {
             "{}: the value of a variable here is no usable threshold",
             map.name(fault.key)
         );
-        map.context.error(
-            at,
-            message,
-            "its value is not shown because it may be a secret",
-        );
+        map.context
+            .error(at, message, map.context.advice_on_outside());
         return;
     }
     // what all alerts inherit is wrong once, not once an alert

@@ -17,6 +17,7 @@ use super::context::Context;
 use super::mask;
 pub use super::node::{Entry, Kind, Node, Scalar};
 use super::problem::Place;
+use super::stand_ins;
 use super::substitute;
 use super::syntax;
 
@@ -177,6 +178,20 @@ impl Composer<'_, '_> {
         )
     }
 
+    /// The keys that lead to the value that comes next.
+    fn keys(&self) -> Vec<&str> {
+        self.stack
+            .iter()
+            .filter_map(|frame| match &frame.open {
+                Open::Map(OpenMap {
+                    key: Some(Key::Text(key, _)),
+                    ..
+                }) => Some(&**key),
+                _ => None,
+            })
+            .collect()
+    }
+
     pub(super) fn set_key(&mut self, key: Key) {
         if let Some(Frame {
             open: Open::Map(map),
@@ -205,7 +220,10 @@ impl Composer<'_, '_> {
             .then(|| raw.find(value).filter(|at| *at <= 1))
             .flatten()
             .and_then(|at| u32::try_from(at).ok());
-        let done = substitute::replace(self.context, value, place, lead);
+        let mut done = substitute::replace(self.context, value, place, lead);
+        if done.stood_in {
+            done.text = stand_ins::fitting(&self.keys(), value, done.text);
+        }
         let written = done.changed.then(|| value.to_owned());
         Node {
             place,
