@@ -40,17 +40,64 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "alert", "config", "deliver", "graphite", "now", "secret", "store",
         ],
     ),
+    // the agent without what it is at the edges: no clock, no task, no connection
+    (
+        "play",
+        &[
+            "agent::desk",
+            "agent::receivers",
+            "agent::slots",
+            "alert",
+            "config::Receiver",
+            "deliver::settings",
+            "secret",
+        ],
+    ),
+    (
+        "testing",
+        &[
+            "agent::fetch::window",
+            "agent::setup",
+            "alert",
+            "config",
+            "deliver::text",
+            "play",
+        ],
+    ),
     ("web", &["agent::Health", "alert", "now"]),
     // the agent meets it over HTTP, like any other Graphite
     ("demo", &["now"]),
     (
         "cli",
         &[
-            "agent", "alert", "config", "deliver", "demo", "graphite", "now", "store", "web",
+            "agent", "alert", "config", "deliver", "demo", "graphite", "now", "store", "testing",
+            "web",
         ],
     ),
     ("main", &["cli"]),
     ("lib", &[]),
+];
+
+/// What is not named where time is played.
+const PURE: &[&str] = &[
+    "tokio",
+    "reqwest",
+    "sqlx",
+    "tracing",
+    "lettre",
+    "axum",
+    "SystemTime",
+    "Instant",
+    "std::env",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::io",
+    "async",
+    "await",
+    "println",
+    "eprintln",
 ];
 
 /// What a folder must not name: crates, and parts of the standard library.
@@ -85,6 +132,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "eprintln",
         ],
     ),
+    ("play", PURE),
+    ("testing", PURE),
     // finds out by reading files alone
     (
         "config",

@@ -128,7 +128,12 @@ fn every_block_is_of_a_kind_that_is_held_here() {
         let held = match block.kind.as_str() {
             "yaml" | "sh" | "json" => true,
             // a drawing, or what the program prints
-            "" => block.page == "ARCHITECTURE.md" || block.text.starts_with("error: "),
+            "" => {
+                block.page == "ARCHITECTURE.md"
+                    || ["error: ", "FAILED "]
+                        .iter()
+                        .any(|word| block.text.starts_with(word))
+            }
             _ => false,
         };
         assert!(
@@ -223,7 +228,10 @@ fn receivers_that_are_missing(value: &Value) -> BTreeSet<String> {
 #[test]
 fn every_configuration_on_a_page_is_sound() {
     for block in blocks_of("yaml") {
-        let finished = verify_piece(&block.text);
+        let finished = match is_a_test(&block) {
+            true => tested(&block.page, |alerts| alerts),
+            false => verify_piece(&block.text),
+        };
         assert_eq!(
             finished.code,
             Some(0),
@@ -231,6 +239,50 @@ fn every_configuration_on_a_page_is_sound() {
             block.page,
             block.line,
             finished.stderr
+        );
+    }
+}
+
+/// Whether it is a file of alert tests.
+fn is_a_test(block: &Block) -> bool {
+    block.text.contains("\ntests:\n")
+}
+
+/// The folder of a page with an alert and its tests, as `load.yml` and `load.test.yml`.
+fn load_and_its_tests(page: &str, changed: impl Fn(String) -> String) -> Setup {
+    let (tests, alerts): (Vec<Block>, Vec<Block>) = blocks_of("yaml")
+        .into_iter()
+        .filter(|block| block.page == page)
+        .partition(is_a_test);
+    let setup = Setup::new("");
+    std::fs::remove_file(setup.folder().join("alerts.yml")).unwrap();
+    setup.write("load.yml", &changed(alerts[0].text.clone()));
+    setup.write("load.test.yml", &tests[0].text);
+    setup
+}
+
+fn tested(page: &str, changed: impl Fn(String) -> String) -> Finished {
+    let setup = load_and_its_tests(page, changed);
+    setup.arguments(&["test", "load.test.yml"]).run()
+}
+
+#[test]
+fn the_failure_that_a_page_shows_is_printed_so() {
+    let shown = blocks_of("");
+    let shown: Vec<&Block> = shown
+        .iter()
+        .filter(|block| block.text.starts_with("FAILED "))
+        .collect();
+    assert!(!shown.is_empty());
+    for block in shown {
+        let finished = tested(&block.page, |alerts| alerts.replace("for: 2m", "for: 3m"));
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        assert!(
+            finished.stdout.starts_with(&block.text),
+            "{}:{}\n{}",
+            block.page,
+            block.line,
+            finished.stdout
         );
     }
 }
@@ -256,7 +308,7 @@ fn every_configuration_within_a_sentence_is_sound() {
 #[test]
 fn the_mistake_that_a_page_shows_is_printed_so() {
     for block in blocks_of("") {
-        if block.page == "ARCHITECTURE.md" {
+        if !block.text.starts_with("error: ") {
             continue;
         }
         let shown = block.text.trim_end();
@@ -349,7 +401,7 @@ impl Reader {
                 .unwrap()
                 .text
                 .replace("smtp://localhost:25", &mail),
-            "alerts/README.md" | "examples/systemd/README.md" => String::new(),
+            "alerts/README.md" | "examples/systemd/README.md" | "docs/testing.md" => String::new(),
             _ => read(folder.join("alerts.yml").to_str().unwrap()),
         };
         // a fixed port may be taken by another test
@@ -360,6 +412,13 @@ impl Reader {
                 "alerts/linux-collectd.yml",
                 &read("alerts/linux-collectd.yml"),
             );
+        }
+        if page == "docs/testing.md" {
+            let files = load_and_its_tests(page, |alerts| alerts);
+            for name in ["load.yml", "load.test.yml"] {
+                let text = std::fs::read_to_string(files.folder().join(name)).unwrap();
+                setup.write(name, &text);
+            }
         }
         setup.write("ca.pem", proxy.authority());
         let authority = setup.folder().join("ca.pem").to_str().unwrap().to_owned();
@@ -380,7 +439,14 @@ impl Reader {
 
     /// Runs one line as a shell would.
     fn line(&self, line: &str) {
-        let words: Vec<&str> = line.split_whitespace().collect();
+        // a pair of quotes holds one word
+        let parts = line.split('"').enumerate();
+        let words: Vec<&str> = parts
+            .flat_map(|(index, part)| match index % 2 {
+                0 => part.split_whitespace().collect(),
+                _ => vec![part],
+            })
+            .collect();
         match words[..] {
             ["export", assignment] => {
                 let (name, _) = assignment.split_once('=').unwrap();

@@ -12,7 +12,7 @@ mod health;
 mod heartbeat;
 mod keeper;
 mod poll;
-mod receivers;
+pub mod receivers;
 mod reload;
 pub mod slots;
 mod teller;
@@ -36,7 +36,7 @@ pub use self::reload::Watched;
 use self::teller::{Lines, Teller, Voice};
 use self::writer::Writer;
 use crate::alert::world::{Setup, World};
-use crate::alert::{Group, Policy, Timestamp};
+use crate::alert::{Group, Timestamp};
 use crate::config::{Config, Receiver};
 use crate::deliver::{self, Sender};
 use crate::graphite::Client;
@@ -127,7 +127,7 @@ impl Agent {
             .iter()
             .map(|(name, head)| (Arc::clone(name), slots::done_with(head)))
             .collect();
-        let world = World::new(setup(&config, &client, options), saved, now());
+        let world = World::new(setup_for(&config, options), saved, now());
         let health = Arc::new(Health::default());
         let (events, received) = mpsc::channel(QUEUE);
         let (changed, changes) = watch::channel(0);
@@ -204,7 +204,7 @@ impl Agent {
         futures_util::future::join_all(stop.into_iter().map(|worker| worker.stop(FINISH))).await;
         let (reply, retired) = oneshot::channel();
         let reload = Reload {
-            setup: setup(&self.config, &client, self.options),
+            setup: setup_for(&self.config, self.options),
             base: base(&self.config),
             moved: changes.moved,
             renamed: changes.renamed,
@@ -350,19 +350,25 @@ impl Agent {
     }
 }
 
+/// The same for receivers that are really told, or not.
+fn setup_for(config: &Config, options: Options) -> Setup {
+    let mut setup = setup(config);
+    if options.dry_run {
+        for policy in &mut setup.receivers {
+            policy.recipients = Vec::new();
+            policy.keyed = false;
+        }
+    }
+    setup
+}
+
 /// What the configuration decides about incidents and deliveries.
-fn setup(config: &Config, client: &Client, options: Options) -> Setup {
-    let policy = |receiver: &Receiver| match options.dry_run {
-        false => receiver.policy.clone(),
-        true => Policy {
-            recipients: Vec::new(),
-            keyed: false,
-            ..receiver.policy.clone()
-        },
-    };
+pub fn setup(config: &Config) -> Setup {
+    let policy = |receiver: &Receiver| receiver.policy.clone();
     Setup {
         instance: Arc::clone(&config.instance),
-        host: Arc::from(client.host()),
+        // as the client has it
+        host: Arc::from(config.graphite.url.host_str().unwrap_or_default()),
         error_for: config.graphite.error_for,
         docs_url: config.docs_url.clone(),
         groups: config.groups.clone(),

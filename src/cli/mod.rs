@@ -8,6 +8,7 @@ mod notify;
 mod pages;
 mod run;
 mod table;
+mod test;
 mod verify;
 
 use std::path::PathBuf;
@@ -53,6 +54,11 @@ enum Command {
         after_help = "Example:\n  graphite-pager check -c alerts.yml Load\n\nExit status, the first that applies: 2 something is critical, 3 a fetch failed or there is no data,\n1 something is a warning, 0 all is well (as monitoring plugins have it)."
     )]
     Check(check::Options),
+    /// Runs tests of alerts, as `run` would judge and tell, in no time
+    #[command(
+        after_help = "Example:\n  graphite-pager test alerts/load.test.yml\n\nAll below a folder, for continuous integration:\n  graphite-pager test alerts --junit results.xml --coverage\n\nExit status: 0 if all passed, 1 if not."
+    )]
+    Test(test::Options),
     /// Sends a test incident and its end through one receiver
     #[command(
         after_help = "Example:\n  graphite-pager notify ops-mail -c alerts.yml\n\nExit status: 0 if the receiver accepted both, 1 if not."
@@ -185,6 +191,7 @@ impl Cli {
                 Command::Run(options) => run::run(options).await,
                 Command::Verify(options) => verify::verify(&options),
                 Command::Check(options) => check::check(options).await,
+                Command::Test(options) => test::test(&options),
                 Command::Notify(options) => notify::notify(&options).await,
                 Command::Demo(options) => demo::demo(options).await,
                 Command::Completions { .. } | Command::Man { .. } => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
+use super::problem::Report;
 use super::substitute::read_bounded;
 
 /// Bytes that a file may have.
@@ -27,10 +28,51 @@ pub fn default_paths(folder: &Path) -> Vec<PathBuf> {
     }
 }
 
+/// What is looked for in folders.
+struct Wanted {
+    is_one: fn(&str) -> bool,
+    /// Said where there is none, and what to do about it.
+    none: (&'static str, &'static str),
+}
+
 /// Every file that `paths` stand for, in order.
 pub fn find(context: &Context<'_>, paths: &[PathBuf]) -> Vec<PathBuf> {
+    let wanted = Wanted {
+        is_one: is_configuration,
+        none: (
+            "there is no `*.yml` or `*.yaml` in this folder",
+            "put a file such as `alerts.yml` into it",
+        ),
+    };
+    search(context, paths, wanted)
+}
+
+/// The same for files of alert tests.
+///
+/// # Errors
+/// Where a folder cannot be listed, or holds none.
+pub fn find_tests(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Report> {
+    let nothing = |_: &str| None;
+    let context = Context::new(&nothing);
+    let wanted = Wanted {
+        is_one: is_alert_test,
+        none: (
+            "there is no `*.test.yml` in this folder",
+            "put a file such as `load.test.yml` into it, or name a file of another name itself",
+        ),
+    };
+    let files = search(&context, paths, wanted);
+    let problems = context.problems();
+    match problems.is_empty() {
+        true => Ok(files),
+        false => Err(Report(problems)),
+    }
+}
+
+fn search(context: &Context<'_>, paths: &[PathBuf], wanted: Wanted) -> Vec<PathBuf> {
     let mut search = Search {
         context,
+        wanted,
         seen: HashSet::new(),
         files: Vec::new(),
     };
@@ -40,11 +82,8 @@ pub fn find(context: &Context<'_>, paths: &[PathBuf]) -> Vec<PathBuf> {
             let before = search.files.len();
             search.folder(path, 0);
             if search.files.len() == before {
-                context.error_of(
-                    path,
-                    "there is no `*.yml` or `*.yaml` in this folder",
-                    "put a file such as `alerts.yml` into it",
-                );
+                let (none, hint) = search.wanted.none;
+                context.error_of(path, none, hint);
             }
         } else {
             search.file(path.clone());
@@ -55,6 +94,7 @@ pub fn find(context: &Context<'_>, paths: &[PathBuf]) -> Vec<PathBuf> {
 
 struct Search<'a> {
     context: &'a Context<'a>,
+    wanted: Wanted,
     seen: HashSet<PathBuf>,
     files: Vec<PathBuf>,
 }
@@ -103,7 +143,7 @@ impl Search<'_> {
             }
             match path.metadata() {
                 Ok(metadata) if metadata.is_dir() => self.folder(&path, depth + 1),
-                _ if is_configuration(&name) => self.file(path),
+                _ if (self.wanted.is_one)(&name) => self.file(path),
                 // a link to nothing is none of ours; anything else may be a folder of alerts
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     self.context.error_of(
@@ -125,6 +165,14 @@ pub fn is_configuration(name: &str) -> bool {
         .strip_suffix(".yml")
         .or_else(|| name.strip_suffix(".yaml"));
     stem.is_some_and(|stem| !stem.is_empty() && !stem.ends_with(".test"))
+}
+
+/// Whether a file of this name in a folder holds tests of alerts.
+fn is_alert_test(name: &str) -> bool {
+    let stem = name
+        .strip_suffix(".yml")
+        .or_else(|| name.strip_suffix(".yaml"));
+    stem.is_some_and(|stem| stem.ends_with(".test"))
 }
 
 /// Reads one file; the number is its `Place::file`. Problems are noted.

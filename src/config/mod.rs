@@ -6,6 +6,7 @@
 //! valid. Nothing here opens a connection: whether Graphite answers or a key is
 //! right is found out by those who use them. Secrets never reach a message.
 
+pub mod alert_test;
 mod alerts;
 mod context;
 mod files;
@@ -46,7 +47,7 @@ use crate::alert::{Group, Policy, Route};
 use crate::deliver::settings::Destination;
 use crate::secret::Secret;
 
-pub use files::{default_paths, is_configuration};
+pub use files::{default_paths, find_tests, is_configuration};
 pub use problem::{Problem, Report, Severity};
 
 /// A whole, valid configuration.

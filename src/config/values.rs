@@ -192,11 +192,11 @@ pub fn missing(map: &Map<'_>, key: &str, hint: &str) {
 }
 
 /// The value of a key that has to be there.
-pub fn required<T>(
-    map: &Map<'_>,
+pub fn required<'a, T>(
+    map: &Map<'a>,
     key: &str,
     hint: &str,
-    read: impl FnOnce(&Map<'_>, &str) -> Option<T>,
+    read: impl FnOnce(&Map<'a>, &str) -> Option<T>,
 ) -> Option<T> {
     if !map.has(key) {
         missing(map, key, hint);

@@ -12,11 +12,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::agent::{self, Options};
+use crate::agent;
 use crate::alert::Value;
 use crate::alert::evaluate::{Answer, Seen};
 use crate::alert::world::{Batch, Next, Saved};
-use crate::graphite::Client;
 
 type Written = oneshot::Sender<super::Written>;
 
@@ -92,8 +91,7 @@ fn keeper(writer: Writer, health: Arc<Health>) -> (Keeper, Arc<Group>) {
     let file = folder.path().join("alerts.yml");
     std::fs::write(&file, yaml).unwrap();
     let config = crate::config::load(&[file], &|_| None).unwrap().config;
-    let client = Client::new(&config.graphite).unwrap();
-    let setup = agent::setup(&config, &client, Options::default());
+    let setup = agent::setup(&config);
     let world = World::new(setup, Saved::default(), now());
     let (changed, _) = watch::channel(0);
     let keeper = Keeper::new(world, agent::base(&config), writer, health, changed);
