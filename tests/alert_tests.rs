@@ -10,6 +10,9 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 use support::agent::{Finished, Setup};
 
 /// The design's own alert.
@@ -819,4 +822,564 @@ FAILED load.test.yml:3:5: pages at once
 0 tests passed, 1 failed
 ";
     assert_eq!(finished.stdout, expected);
+}
+
+#[test]
+fn of_a_long_series_the_time_in_question_is_shown() {
+    let finished = test(
+        LOAD,
+        &one(&format!(
+            "{}, expect: {}",
+            web("1x500 30x500"),
+            of_web(&["at: 8h23m, level: warning"])
+        )),
+    );
+    let lines: Vec<&str> = finished.stdout.lines().collect();
+    let at = |word: &str| {
+        let line = lines
+            .iter()
+            .find(|line| line.trim_start().starts_with(word));
+        *line.unwrap_or_else(|| panic!("{word}: {}", finished.stdout))
+    };
+    let mark = lines.iter().find(|line| line.trim() == "^").unwrap();
+    let column = mark.find('^').unwrap();
+    assert!(
+        at("time")[..=column].ends_with("8h23m"),
+        "{}",
+        finished.stdout
+    );
+    assert!(at("level")[..=column].ends_with('C'), "{}", finished.stdout);
+    assert!(at("value")[..=column].contains("  1") && at("value")[..=column].ends_with("30"));
+    assert!(
+        lines.iter().all(|line| line.len() <= 120),
+        "{}",
+        finished.stdout
+    );
+}
+
+// --- mistakes -----------------------------------------------------------------------------------
+
+/// What is said of a file with mistakes, of which no test is run.
+fn mistakes(configuration: &str, tests: &str) -> String {
+    let finished = test(configuration, tests);
+    assert_eq!(finished.code, Some(1));
+    assert_eq!(
+        finished.stdout,
+        "0 tests passed, 0 failed; 1 file could not be used\n"
+    );
+    finished.stderr
+}
+
+#[test]
+fn every_mistake_of_a_file_is_said_at_once_with_its_place_and_what_to_write() {
+    let said = mistakes(
+        TOLD,
+        "tets: []
+every: 1m30
+tests:
+  - name: it
+    evrey: 1m
+    series:
+      - {alert: Laod, name: web-1, values: 1x4}
+      - {alert: Load, name: web-1, values: \"1x4 30y10\"}
+      - {alert: Load, name: web-2, values: 1x4, target: servers.*.laod}
+      - {alert: Load, name: web-3, value: 1x4}
+    expect:
+      - {at: 7, alert: Load, series: web-2, level: critical}
+      - {at: 7m, alert: Load, series: web2, level: criticl}
+    events:
+      - {at: 7m, alert: Load, series: web-2, event: open}
+      - {at: 7m, alert: Load, series: web-2}
+    told:
+      - {at: 7m, receiver: on-call, alert: Load, series: web-2, says: page}
+    graphite:
+      - {from: 8m, to: 3m, fails: 200}
+  - name: it
+    expect: soon
+  - series: {alert: Load, name: web-1, values: 5}
+  - 5
+",
+    );
+    let expected = "\
+error: load.test.yml:2:1: unknown key `tets` in this file of tests
+    tets: []
+    ^
+
+hint: did you mean `tests`?
+
+error: load.test.yml:3:8: `every` of this file of tests: `1m30` has the unknown unit ``: expected `ms`, `s`, `m`, `h`, `d` or `w`
+    every: 1m30
+           ^
+
+hint: write whole seconds such as `30s` or `1m`
+";
+    assert!(said.starts_with(expected), "{said}");
+    for (place, message, hint) in [
+        (
+            "6:5",
+            "unknown key `evrey` in test `it`",
+            "did you mean `every`?",
+        ),
+        (
+            "8:17",
+            "`alert` of series 1 of test `it`: the configuration has no alert `Laod`",
+            "did you mean `Load`?",
+        ),
+        (
+            "9:49",
+            "`values` of series 2 of test `it`: `30y10` is no value",
+            "write `5`, `5x3` (5 and 3 more), `1+2x3`, `9-2x3`, `_` or `_x3` (null), `-` or `-x3` (absent)",
+        ),
+        (
+            "10:57",
+            "`target` of series 3 of test `it`: alert `Load` has no target `servers.*.laod`",
+            "did you mean `servers.*.load`?",
+        ),
+        (
+            "11:36",
+            "unknown key `value` in series 4 of test `it`",
+            "did you mean `values`?",
+        ),
+        (
+            "11:9",
+            "series 4 of test `it` has no `values`",
+            "write `values: \"1x4 30x10\"`: one value for each evaluation",
+        ),
+        (
+            "13:14",
+            "`at` of expectation 1 of test `it`: `7` has no unit",
+            "write `7s`",
+        ),
+        (
+            "14:39",
+            "`series` of expectation 2 of test `it`: this test shows no series `web2` of alert `Load`",
+            "did you mean `web-2`?",
+        ),
+        (
+            "14:52",
+            "`level` of expectation 2 of test `it`: expected one of `ok`, `warning`, `no_data`, `critical`, found `criticl`",
+            "did you mean `critical`?",
+        ),
+        (
+            "16:53",
+            "`event` of event 1 of test `it`: expected one of `opened`, `raised`, `lowered`, `resolved`, found `open`",
+            "did you mean `opened`?",
+        ),
+        (
+            "17:9",
+            "event 2 of test `it` has no `event`",
+            "write `event: opened`, `raised`, `lowered` or `resolved`",
+        ),
+        (
+            "19:28",
+            "`receiver` of `told` 1 of test `it`: the configuration has no receiver `on-call`",
+            "did you mean `oncall`?",
+        ),
+        (
+            "19:71",
+            "`says` of `told` 1 of test `it`: expected one of `warning`, `no_data`, `critical`, `reminder`, `left`, `resolved`, `ok`, found `page`",
+            "known words: `warning`, `no_data`, `critical`, `reminder`, `left`, `resolved`, `ok`",
+        ),
+        (
+            "21:24",
+            "`to` of failure 1 of test `it` is not after `from`",
+            "Graphite fails from `from` on, and answers again at `to`",
+        ),
+        (
+            "21:35",
+            "`fails` of failure 1 of test `it`: expected a status that is a failure, such as `503`, or a word such as `timeout`, found `200`",
+            "write a status that is a failure, such as `503`, or a word such as `timeout`",
+        ),
+        (
+            "23:13",
+            "`expect` of test `it`: expected a list, found text",
+            "write a list of maps, such as `[{...}, {...}]`",
+        ),
+        (
+            "24:5",
+            "test 3 has no `name`",
+            "write `name: pages after two minutes`: it is what a failure is called by",
+        ),
+        (
+            "24:5",
+            "test 3 expects nothing",
+            "add `expect: [{at: 7m, alert: Load, series: web-1, level: critical}]`, or `events` or `told`",
+        ),
+        (
+            "25:5",
+            "test 4: expected a map, found a number",
+            "write `key: value`, one key a line",
+        ),
+    ] {
+        let head = format!("error: load.test.yml:{place}: {message}\n");
+        let Some((_, after)) = said.split_once(&head) else {
+            panic!("no {head}in\n{said}")
+        };
+        let hints: Vec<&str> = after.lines().skip(2).take(2).collect();
+        assert_eq!(hints, ["", &format!("hint: {hint}")], "{head}");
+    }
+    assert_eq!(said.matches("error: ").count(), 22, "{said}");
+}
+
+#[test]
+fn a_series_with_a_mistake_can_be_named_without_another() {
+    let said = mistakes(
+        LOAD,
+        "tests:\n- name: it\n  series: [{alert: Load, name: web-1, values: 1y}]\n  \
+         expect: [{at: 1m, alert: Load, series: web-1, level: ok}]\n",
+    );
+    assert_eq!(said.matches("error: ").count(), 1, "{said}");
+}
+
+#[test]
+fn a_key_that_is_given_twice_is_a_mistake() {
+    let said = mistakes(LOAD, "tests: []\nevery: 1m\nevery: 2m\n");
+    assert!(
+        said.contains(
+            "load.test.yml:3:1: `every` is given twice in one map, here and at load.test.yml:4:1"
+        ),
+        "{said}"
+    );
+    assert!(
+        said.contains("load.test.yml:2:1: there is no test"),
+        "{said}"
+    );
+}
+
+#[test]
+fn two_tests_or_two_series_of_one_name_are_a_mistake() {
+    let said = mistakes(
+        LOAD,
+        "tests:\n- name: it\n  series:\n  - {alert: Load, name: web-1, values: 1}\n  - {alert: Load, name: web-1, values: 2}\n  \
+         expect: [{at: 0, alert: Load, series: web-1, level: ok}]\n\
+         - {name: it, expect: [{at: 0, alert: Load, series: (more), level: ok}]}\n",
+    );
+    assert!(
+        said.contains(
+            "load.test.yml:3:3: two tests are called `it`, here and at load.test.yml:8:3"
+        ),
+        "{said}"
+    );
+    assert!(
+        said.contains("load.test.yml:5:5: series `web-1` of alert `Load` is shown twice, here and at load.test.yml:6:5"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_test_that_would_take_too_long_is_a_mistake() {
+    let said = mistakes(
+        LOAD,
+        "tests: [{name: it, expect: [{at: 100d, alert: Load, series: (more), level: ok}]}]\n",
+    );
+    assert!(
+        said.contains("test `it` takes 144000 evaluations\n")
+            && said.contains("hint: at most 100000"),
+        "{said}"
+    );
+}
+
+#[test]
+fn mistakes_of_the_configuration_are_said_once_for_all_files_that_test_it() {
+    let setup = Setup::new(&LOAD.replace("critical", "critcal"));
+    let text = "alerts: alerts.yml\ntests: [{name: it, expect: [{at: 1m, alert: Load, series: (more), level: ok}]}]\n";
+    setup.write("a.test.yml", text);
+    setup.write("b.test.yml", text);
+    let finished = setup.arguments(&["test", "."]).run();
+    assert_eq!(finished.code, Some(1));
+    assert_eq!(
+        finished.stderr.matches("did you mean `critical`?").count(),
+        1,
+        "{}",
+        finished.stderr
+    );
+    for name in ["a", "b"] {
+        let said = format!(
+            "{name}.test.yml:1:9: `alerts` of this file of tests: this configuration cannot be used"
+        );
+        assert!(finished.stderr.contains(&said), "{}", finished.stderr);
+    }
+    assert!(
+        finished.stdout.ends_with("; 2 files could not be used\n"),
+        "{}",
+        finished.stdout
+    );
+}
+
+#[test]
+fn files_that_are_not_there_are_empty_or_no_yaml_are_said_to_be() {
+    let setup = Setup::new(LOAD);
+    setup.write("empty.yml", "# nothing\n");
+    setup.write("broken.yml", "tests: [\n");
+    setup.write(
+        "elsewhere.yml",
+        "alerts: nowhere.yml\ntests: [{name: it, expect: []}]\n",
+    );
+    std::fs::create_dir(setup.folder().join("folder")).unwrap();
+    for (name, said) in [
+        ("empty.yml", "empty.yml:1:1: this file holds no tests"),
+        ("broken.yml", "broken.yml:"),
+        (
+            "nowhere.yml",
+            "nowhere.yml: cannot read this file: there is no such file",
+        ),
+        (
+            "elsewhere.yml",
+            "nowhere.yml: cannot read this file: there is no such file",
+        ),
+        ("folder", "folder: there is no `*.test.yml` in this folder"),
+    ] {
+        let finished = setup.clone().arguments(&["test", name]).run();
+        assert_eq!(finished.code, Some(1), "{name}");
+        assert!(
+            finished.stderr.starts_with(&format!("error: {said}")),
+            "{name}: {}",
+            finished.stderr
+        );
+    }
+}
+
+#[test]
+fn a_file_with_a_mistake_keeps_no_other_from_being_run() {
+    let setup = Setup::new(LOAD);
+    setup.write("a.yml", "alerts: alerts.yml\n");
+    setup.write(
+        "b.yml",
+        &format!(
+            "alerts: alerts.yml\n{}",
+            one(&format!(
+                "{}, expect: {}",
+                web("1x9"),
+                of_web(&["at: 1m, level: ok"])
+            ))
+        ),
+    );
+    let finished = setup.arguments(&["test", "a.yml", "b.yml"]).run();
+    assert_eq!(finished.code, Some(1));
+    assert_eq!(
+        finished.stdout,
+        "1 test passed, 0 failed; 1 file could not be used\n"
+    );
+    assert!(
+        finished.stderr.contains("has no `tests`"),
+        "{}",
+        finished.stderr
+    );
+}
+
+// --- reports ------------------------------------------------------------------------------------
+
+/// Two tests of which one fails, with everything that a report must escape.
+const TWO: &str = "tests:\n\
+    - {name: 'good & \"quiet\"', series: [{alert: Load, name: web-1, values: 1x3}], expect: [{at: 1m, alert: Load, series: web-1, level: ok}]}\n\
+    - {name: bad <b>, series: [{alert: Load, name: 'web <1>', values: 30x3}], expect: [{at: 3m, alert: Load, series: 'web <1>', level: ok}]}\n";
+
+#[test]
+fn json_holds_each_test_with_its_failures() {
+    let finished = test_with(LOAD, TWO, &["--format", "json", "--coverage"]);
+    assert_eq!(finished.code, Some(1));
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(
+        (&report["passed"], &report["failed"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        report["tests"][0],
+        json!({"file": "load.test.yml", "line": 3, "name": "good & \"quiet\"", "passed": true, "failures": []})
+    );
+    let failure = &report["tests"][1]["failures"][0];
+    for (key, value) in [
+        ("line", json!(4)),
+        ("kind", json!("expect")),
+        ("alert", json!("Load")),
+        ("series", json!("web <1>")),
+        ("at", json!("3m")),
+        ("expected", json!("ok")),
+        ("found", json!("critical")),
+        ("reason", json!("opened at 2m: is >= 20 for 2m")),
+    ] {
+        assert_eq!(failure[key], value, "{key}");
+    }
+    assert_eq!(failure["strip"].as_array().unwrap().len(), 4);
+    assert_eq!(report["problems"], json!([]));
+    assert_eq!(
+        report["coverage"],
+        json!([{"alert": "Load", "place": "alerts.yml:2", "judged": true, "warning": false, "critical": true}])
+    );
+}
+
+#[test]
+fn json_holds_the_mistakes_of_files() {
+    let finished = test_with(LOAD, "tests: []\n", &["--format", "json"]);
+    assert_eq!(finished.code, Some(1));
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let problem = &report["problems"][0];
+    assert_eq!(
+        (&problem["file"], &problem["line"], &problem["message"]),
+        (
+            &json!("load.test.yml"),
+            &json!(2),
+            &json!("there is no test")
+        )
+    );
+    assert_eq!(report.get("coverage"), None);
+}
+
+/// Its name and its attributes.
+type Element = (String, BTreeMap<String, String>);
+
+/// Checks that `xml` is well-formed; returns its elements with their attributes,
+/// and all text.
+fn parsed(xml: &str) -> (Vec<Element>, String) {
+    let unescaped = |text: &str| {
+        assert!(!text.contains('<'), "{text}");
+        let mut out = String::new();
+        let mut parts = text.split('&');
+        out.push_str(parts.next().unwrap());
+        for part in parts {
+            let (entity, rest) = part.split_once(';').unwrap();
+            out.push(match entity {
+                "amp" => '&',
+                "lt" => '<',
+                "gt" => '>',
+                "quot" => '"',
+                number => {
+                    let code = number.strip_prefix('#').unwrap().parse().unwrap();
+                    char::from_u32(code).unwrap()
+                }
+            });
+            out.push_str(rest);
+        }
+        out
+    };
+    let (head, mut rest) = xml.split_once("?>\n").unwrap();
+    assert_eq!(head, "<?xml version=\"1.0\" encoding=\"UTF-8\"");
+    let (mut open, mut elements, mut texts) = (Vec::new(), Vec::new(), String::new());
+    while let Some((text, after)) = rest.split_once('<') {
+        texts.push_str(&unescaped(text));
+        let (tag, after) = after.split_once('>').unwrap();
+        rest = after;
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(name));
+            continue;
+        }
+        let inner = tag.strip_suffix('/');
+        let tag = inner.unwrap_or(tag);
+        let (name, mut attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+        let mut found = BTreeMap::new();
+        while let Some((key, after)) = attributes.split_once("=\"") {
+            let (value, after) = after.split_once('"').unwrap();
+            let key = key.trim().to_owned();
+            assert!(found.insert(key, unescaped(value)).is_none());
+            attributes = after;
+        }
+        assert_eq!(attributes.trim(), "");
+        elements.push((name.to_owned(), found));
+        if inner.is_none() {
+            open.push(name.to_owned());
+        }
+    }
+    assert_eq!(rest.trim(), "");
+    assert!(open.is_empty(), "{open:?}");
+    (elements, texts)
+}
+
+#[test]
+fn junit_is_well_formed_xml_with_a_case_for_each_test() {
+    let setup = Setup::new(LOAD);
+    setup.write("load.test.yml", &format!("alerts: alerts.yml\n{TWO}"));
+    setup.write("wrong.test.yml", "alerts: alerts.yml\ntsets: <&>\n");
+    let folder = setup.folder().to_path_buf();
+    let finished = setup
+        .clone()
+        .arguments(&["test", ".", "--junit", "out.xml"])
+        .run();
+    assert_eq!(finished.code, Some(1));
+    let (elements, texts) = parsed(&std::fs::read_to_string(folder.join("out.xml")).unwrap());
+    let count = |name: &str| elements.iter().filter(|(known, _)| known == name).count();
+    assert_eq!(
+        ["testsuites", "testsuite", "testcase", "failure", "error"].map(count),
+        [1, 2, 3, 1, 1]
+    );
+    let totals = &elements[0].1;
+    assert_eq!(
+        ["tests", "failures", "errors"].map(|key| totals[key].as_str()),
+        ["3", "1", "1"]
+    );
+    let names: Vec<&str> = elements
+        .iter()
+        .filter(|(name, _)| name == "testcase")
+        .map(|(_, attributes)| attributes["name"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["good & \"quiet\"", "bad <b>", "the file can be used"]
+    );
+    let failure = elements.iter().find(|(name, _)| name == "failure").unwrap();
+    assert_eq!(
+        failure.1["message"],
+        "Load web <1> at 3m: expected ok, found critical"
+    );
+    assert!(
+        texts.contains("because   opened at 2m: is >= 20 for 2m\n"),
+        "{texts}"
+    );
+    assert!(texts.contains("did you mean `tests`?"), "{texts}");
+}
+
+#[test]
+fn results_that_cannot_be_written_are_an_error() {
+    let finished = test_with(
+        LOAD,
+        TWO,
+        &["--filter", "good", "--junit", "no/such/folder.xml"],
+    );
+    assert_eq!(finished.code, Some(1));
+    assert!(
+        finished
+            .stderr
+            .starts_with("error: cannot write `no/such/folder.xml`: "),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn a_filter_runs_only_tests_whose_names_contain_it() {
+    let finished = test_with(LOAD, TWO, &["--filter", "quiet"]);
+    assert_eq!(
+        (finished.code, &*finished.stdout),
+        (Some(0), "1 test passed, 0 failed\n")
+    );
+    let finished = test_with(LOAD, TWO, &["--filter", "loud"]);
+    assert_eq!(
+        (finished.code, &*finished.stderr),
+        (Some(1), "error: no test's name contains `loud`\n")
+    );
+}
+
+#[test]
+fn coverage_names_alerts_and_thresholds_that_no_test_reached() {
+    let three = format!(
+        "{LOAD}- {{name: Queue, target: q, warning: 5}}\n- {{name: Silent, target: s, critical: '< 0', no_data: critical, no_data_for: 0}}\n"
+    );
+    let finished = test_with(
+        &three,
+        "tests:\n- name: it\n  series:\n  - {alert: Load, name: web-1, values: 15x3 30x3}\n  - {alert: Silent, name: s, values: 1 _x9}\n  \
+         events: [{at: 2m, alert: Load, series: web-1, event: opened, level: warning}, {at: 6m, alert: Load, series: web-1, event: raised}, \
+         {at: 5m, alert: Silent, series: s, event: opened, level: critical}]\n",
+        &["--coverage"],
+    );
+    assert_eq!(
+        (finished.code, &*finished.stdout),
+        (
+            Some(0),
+            "1 test passed, 0 failed\n\
+             alerts.yml:3: alert `Queue`: no test judges a series by it\n\
+             alerts.yml:4: alert `Silent`: no test reaches `critical`\n\
+             coverage: 2 of 3 alerts, 2 of 4 thresholds\n"
+        ),
+        "{}",
+        finished.stderr
+    );
 }

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Series, Spot, Subject};
+use super::{Spot, Subject};
 use crate::alert::Target;
 use crate::alert::evaluate::TOO_FEW;
 use crate::config::Config;
 use crate::config::alerts::BUILT_IN;
+use crate::config::node::{Kind, Node};
 use crate::config::problem::{Place, quote};
 use crate::config::reader::Map;
 use crate::config::suggest;
@@ -55,11 +56,27 @@ impl Names {
         names
     }
 
-    /// Adds what the test shows.
-    pub fn add(&mut self, series: &[Series]) {
-        for shown in series {
-            let names = self.series.entry(Arc::clone(&shown.alert)).or_default();
-            names.insert(Arc::clone(&shown.name));
+    /// Adds what the test shows, as it is written under `series`: also what has
+    /// a mistake, so that naming it is no second one.
+    pub fn add(&mut self, series: &Node) {
+        let items = match &series.kind {
+            Kind::List(items) => items.iter().map(|item| &**item).collect(),
+            Kind::Map(_) | Kind::Scalar(_) => vec![series],
+        };
+        for item in items {
+            let Kind::Map(entries) = &item.kind else {
+                continue;
+            };
+            let written = |key: &str| {
+                let entry = entries.iter().find(|entry| *entry.key == *key)?;
+                match &entry.value.kind {
+                    Kind::Scalar(scalar) => Some(Arc::from(scalar.text.as_str())),
+                    Kind::List(_) | Kind::Map(_) => None,
+                }
+            };
+            if let (Some(alert), Some(name)) = (written("alert"), written("name")) {
+                self.series.entry(alert).or_default().insert(name);
+            }
         }
     }
 

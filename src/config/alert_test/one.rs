@@ -100,8 +100,10 @@ pub fn read<'a>(
         one_series(item, &names, configs().collect())
     });
     refuse_twins(&map, &series);
-    let series: Vec<Series> = series.into_iter().map(|(series, _)| series).collect();
-    names.add(&series);
+    let series: Vec<Series> = kept(series);
+    if let Some(entry) = map.entry("series") {
+        names.add(&entry.value);
+    }
     let levels = items(&map, "expect", "expectation", |item| level(item, &names));
     let mut events = items(&map, "events", "event", |item| event(item, &names));
     let mut told = items(&map, "told", "`told`", |item| said(item, &names));
