@@ -195,6 +195,25 @@ fn pagerduty_and_email_wakes_for_what_is_critical_and_mails_the_rest_to_who_owns
 }
 
 #[test]
+fn pagerduty_and_email_has_tests_that_pass_and_reach_everything() {
+    let setup = Setup::new(&example("pagerduty-and-email"));
+    let tests = root().join("pagerduty-and-email/alerts.test.yml");
+    setup.write("alerts.test.yml", &std::fs::read_to_string(tests).unwrap());
+    let finished = setup
+        .arguments(&["test", "alerts.test.yml", "--coverage"])
+        .run();
+    assert_eq!(
+        (finished.code, &*finished.stdout),
+        (
+            Some(0),
+            "6 tests passed, 0 failed\ncoverage: 3 of 3 alerts, 6 of 6 thresholds\n"
+        ),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
 fn pagerduty_and_email_mails_everybody_where_pagerduty_refuses() {
     let text = example("pagerduty-and-email");
     let bench = Bench::new(&text).env("PAGERDUTY_KEY", "not-a-key-of-32-characters");

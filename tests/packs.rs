@@ -34,6 +34,7 @@ fn packs() -> BTreeSet<String> {
     paths
         .filter(|path| path.extension().is_some_and(|extension| extension == "yml"))
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| !name.ends_with(".test"))
         .collect()
 }
 
@@ -66,6 +67,49 @@ fn each_pack_can_be_used_alone_and_all_of_them_together() {
     assert!(packs.len() >= 8, "{packs:?}");
     let alone: usize = packs.iter().map(|name| verified(&[pack(name)]).len()).sum();
     assert_eq!(verified(&[root().join("alerts")]).len(), alone);
+}
+
+#[test]
+fn each_pack_has_tests_that_pass_and_reach_every_threshold_that_data_can_reach() {
+    for name in packs() {
+        let tests = root().join("alerts").join(format!("{name}.test.yml"));
+        let arguments = ["test", tests.to_str().unwrap(), "--coverage"];
+        let finished = Setup::new("")
+            .arguments(&[&arguments[..], &["--format", "json"]].concat())
+            .run();
+        assert_eq!(
+            finished.code,
+            Some(0),
+            "{name}\n{}{}",
+            finished.stderr,
+            finished.stdout
+        );
+        let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+        let pack = std::fs::read_to_string(pack(&name)).unwrap();
+        let alerts = report["coverage"].as_array().unwrap();
+        assert_eq!(alerts.len(), verified(&[self::pack(&name)]).len(), "{name}");
+        for alert in alerts {
+            let of_alert = alert["alert"].as_str().unwrap();
+            // one that only want of data can trip
+            let (_, definition) = pack.split_once(&format!("- name: {of_alert}\n")).unwrap();
+            let definition = definition.split("\n\n").next().unwrap();
+            let never = definition.contains("critical: \"< 0\"");
+            let reached = |level: &str| alert[level] != Value::Bool(false);
+            assert!(
+                alert["judged"] == true && reached("warning") && (never || reached("critical")),
+                "{name}: {alert}"
+            );
+        }
+        // and of each alert something that is left alone, lest it tells of everything
+        let quiet = std::fs::read_to_string(&tests).unwrap();
+        for alert in alerts {
+            let quiet_one = format!(
+                "    events: {{alert: {}, series: ",
+                alert["alert"].as_str().unwrap()
+            );
+            assert!(quiet.contains(&quiet_one), "{name}: {alert}");
+        }
+    }
 }
 
 /// The names of all alerts of all packs.

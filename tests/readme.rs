@@ -412,6 +412,10 @@ impl Reader {
                 "alerts/linux-collectd.yml",
                 &read("alerts/linux-collectd.yml"),
             );
+            setup.write(
+                "alerts/linux-collectd.test.yml",
+                &read("alerts/linux-collectd.test.yml"),
+            );
         }
         if page == "docs/testing.md" {
             let files = load_and_its_tests(page, |alerts| alerts);
@@ -419,6 +423,10 @@ impl Reader {
                 let text = std::fs::read_to_string(files.folder().join(name)).unwrap();
                 setup.write(name, &text);
             }
+        }
+        let tests = folder.join("alerts.test.yml");
+        if root().join(&tests).is_file() {
+            setup.write("alerts.test.yml", &read(tests.to_str().unwrap()));
         }
         setup.write("ca.pem", proxy.authority());
         let authority = setup.folder().join("ca.pem").to_str().unwrap().to_owned();
