@@ -527,6 +527,32 @@ fn many_that_fall_silent_are_told_as_one_trouble_of_graphite() {
     );
 }
 
+#[test]
+fn few_that_are_left_of_a_silence_are_told_one_by_one_after_ten_minutes() {
+    // at 24m twelve are told as one; at 33m nine of them have data again, and at
+    // 43m, between two evaluations, the other three stand alone
+    let series: Vec<String> = (1..=12)
+        .map(|n| {
+            let values = match n {
+                1..=3 => "1x2 _x20",
+                _ => "1x2 _x8 1x11",
+            };
+            format!("{{alert: Load, name: web-{n}, values: '{values}'}}")
+        })
+        .collect();
+    passes(
+        &TOLD.replace("for: 2m", "from: -15min, missing: keep"),
+        &format!(
+            "every: 3m, series: [{}], events: [\
+             {{at: 24m, alert: graphite-pager, series: graphite (no data), event: opened, level: no_data, only: true}}, \
+             {{at: 43m, alert: graphite-pager, series: graphite (no data), event: resolved}}, \
+             {{at: 43m, alert: Load, series: web-1, event: opened, level: no_data, only: true}}, \
+             {{alert: Load, series: web-12, only: true}}]",
+            series.join(", ")
+        ),
+    );
+}
+
 // --- Graphite fails -----------------------------------------------------------------------------
 
 #[test]
@@ -1339,6 +1365,24 @@ fn results_that_cannot_be_written_are_an_error() {
         finished
             .stderr
             .starts_with("error: cannot write `no/such/folder.xml`: "),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn results_that_cannot_be_printed_are_an_error() {
+    let setup = Setup::new(LOAD);
+    setup.write("load.test.yml", &format!("alerts: alerts.yml\n{TWO}"));
+    let finished = setup
+        .arguments(&["test", "load.test.yml", "--filter", "good"])
+        .under(&["sh", "-c", "\"$@\" > /dev/full", "sh"])
+        .run();
+    assert_eq!(finished.code, Some(1));
+    assert!(
+        finished
+            .stderr
+            .starts_with("error: cannot print the results: "),
         "{}",
         finished.stderr
     );

@@ -1,5 +1,6 @@
 //! `test`: runs tests of alerts.
 
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -62,28 +63,40 @@ pub fn test(options: &Options) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let coverage = options.coverage.then_some(&coverage);
-    match options.format {
-        Format::Text => {
-            print!("{}", text::report(&results));
-            if let Some(coverage) = coverage {
-                print!("{}", text::coverage(coverage));
-            }
-        }
-        Format::Json => match json::report(&results, coverage) {
-            Ok(json) => println!("{json}"),
-            Err(error) => fail(&error),
-        },
+    let written = write(options, &results, coverage);
+    if let Err(why) = &written {
+        fail(why);
     }
-    if let Some(path) = &options.junit
-        && let Err(error) = std::fs::write(path, junit::report(&results))
-    {
-        fail(&format!("cannot write `{}`: {error}", path.display()));
-        return ExitCode::FAILURE;
-    }
-    match failed + unread {
-        0 => ExitCode::SUCCESS,
+    match (failed + unread, written) {
+        (0, Ok(())) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// Prints the results, and writes them where they are asked for.
+fn write(
+    options: &Options,
+    results: &[FileResult],
+    coverage: Option<&Coverage>,
+) -> Result<(), String> {
+    let report = match options.format {
+        Format::Text => {
+            let coverage = coverage.map(text::coverage).unwrap_or_default();
+            text::report(results) + &coverage
+        }
+        Format::Json => json::report(results, coverage).map_err(|error| error.to_string())? + "\n",
+    };
+    let mut out = std::io::stdout().lock();
+    match out.write_all(report.as_bytes()).and_then(|()| out.flush()) {
+        // whoever read it has seen enough
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        printed => printed.map_err(|error| format!("cannot print the results: {error}"))?,
+    }
+    let Some(path) = &options.junit else {
+        return Ok(());
+    };
+    std::fs::write(path, junit::report(results))
+        .map_err(|error| format!("cannot write `{}`: {error}", path.display()))
 }
 
 fn run(

@@ -11,7 +11,7 @@
 //! comes at its slot and takes no time, everybody takes what they are told.
 //! Invariant: what is told was decided by `alert/` alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,11 +31,11 @@ use crate::secret::Secret;
 /// before one is one less than that.
 const JUST: Duration = Duration::from_millis(1);
 
-/// How often time is looked at where something depends on it alone.
-const TICK: Duration = Duration::from_secs(1);
+/// What left the configuration is over after so long (design 5).
+const LEAVE: Duration = Duration::from_secs(5 * 60);
 
-/// What a new configuration leaves behind is over after so long.
-const SETTLED: Duration = Duration::from_secs(5 * 60 + 1);
+/// A silence in numbers of which few are left is over after so long (design 4.10).
+const FEW_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Messages at one instant; more is a fault of this program.
 const MANY: usize = 1_000_000;
@@ -129,8 +129,9 @@ pub struct Play {
     polls: Vec<Poll>,
     tellers: Vec<Teller>,
     lines: HashMap<Secret, Line>,
-    /// Time is looked at every second until then.
-    restless_until: Timestamp,
+    /// When time alone may bring something about. `run` looks every second; here
+    /// nothing can come of any other.
+    ripens: BTreeSet<Timestamp>,
     /// When time was last looked at.
     ticked: Option<Timestamp>,
     happened: Vec<Happened>,
@@ -149,7 +150,7 @@ impl Play {
             polls,
             tellers: Vec::new(),
             lines: HashMap::new(),
-            restless_until: start,
+            ripens: BTreeSet::new(),
             ticked: None,
             happened: Vec::new(),
         };
@@ -221,7 +222,7 @@ impl Play {
         }
         let groups = setup.groups.clone();
         let retired = world.reload(setup, &changes.moved, at_once, self.now);
-        self.restless_until = self.now.plus(SETTLED);
+        self.ripens.insert(self.now.plus(LEAVE));
         self.tellers
             .retain(|teller| !changes.changed.contains(&teller.name));
         let old = std::mem::replace(&mut self.receivers, receivers.clone());
@@ -282,26 +283,28 @@ impl Play {
     fn wakes(&self) -> Option<Timestamp> {
         let polls = self.polls.iter().filter_map(|poll| poll.wake);
         let tellers = self.tellers.iter().filter_map(|teller| teller.wake);
-        let tick = self.is_restless().then(|| self.now.plus(TICK));
-        polls.chain(tellers).chain(tick).min()
+        let ripens = self.ripens.first().copied();
+        polls.chain(tellers).chain(ripens).min()
     }
 
-    /// Whether something depends on time alone.
-    fn is_restless(&self) -> bool {
-        let world = &self.desk.world;
-        let fails = |poll: &Poll| {
-            let life = world.life(&poll.group.name);
-            life.is_some_and(|life| life.head.failing_since.is_some())
-        };
-        let own = world.incidents().filter(|incident| incident.is_open());
-        self.now < self.restless_until
-            || self.polls.iter().any(fails)
-            || own.into_iter().any(|incident| *incident.group == *BUILT_IN)
+    /// Notes when time alone may bring something about.
+    fn look_ahead(&mut self) {
+        let (now, world) = (self.now, &self.desk.world);
+        let error_for = world.setup().error_for;
+        let fails = |poll: &Poll| world.life(&poll.group.name)?.head.failing_since;
+        let failing = self.polls.iter().filter_map(fails);
+        let failing = failing.map(|since| since.plus(error_for));
+        let mut own = world.incidents().filter(|incident| incident.is_open());
+        let own = own.any(|incident| *incident.group == *BUILT_IN);
+        let few = own.then(|| now.plus(FEW_FOR));
+        let ripens = failing.chain(few).filter(|at| *at > now);
+        self.ripens.extend(ripens);
     }
 
     /// Lets time bring about what it does, once an instant, and tells what is due.
     fn look(&mut self) {
         if self.ticked.replace(self.now) != Some(self.now) {
+            self.ripens = self.ripens.split_off(&self.now.plus(JUST));
             self.desk.world.tick(self.now);
             self.after();
         }
@@ -345,6 +348,7 @@ impl Play {
                 break;
             }
         }
+        self.look_ahead();
     }
 
     fn commit(&mut self) {
