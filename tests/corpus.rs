@@ -60,6 +60,7 @@ targets! {
     thresholds_and_durations_mean_what_they_say: "threshold",
     schedules_and_hours_are_those_of_a_minute_by_minute_walk: "schedule",
     configurations_are_usable_or_refused_with_places: "configuration",
+    tests_of_alerts_are_played_or_refused_with_places: "alert_test",
     templates_are_bounded_in_work_and_size: "template",
     mail_servers_may_answer_anything: "smtp",
     http_servers_may_answer_anything: "http",

@@ -11,7 +11,7 @@ use graphite_pager::config::{self, Config, Problem, Severity};
 use tempfile::TempDir;
 
 /// Nothing that the fuzzer feeds takes longer, on a slow machine either.
-const LONGEST: Duration = Duration::from_secs(20);
+pub const LONGEST: Duration = Duration::from_secs(20);
 
 /// What `${SECRET}` stands for.
 const SECRET: &str = "Xk7Secret9qVz";
@@ -58,7 +58,7 @@ pub fn load(data: &[u8]) {
 }
 
 /// A problem is a few short lines about a place that is in the file.
-fn printed(problem: &Problem, data: &[u8]) {
+pub fn printed(problem: &Problem, data: &[u8]) {
     let text = problem.to_string();
     assert!(
         !text.chars().any(|c| c.is_control() && c != '\n'),

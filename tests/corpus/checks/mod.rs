@@ -13,6 +13,7 @@
     clippy::panic
 )]
 
+mod alert_tests;
 mod answers;
 pub mod calendar;
 mod configuration;
@@ -27,7 +28,7 @@ mod words;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target; the fuzzer has a file of the same name for each.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("raw", decoders::raw),
     ("json", decoders::json),
     ("decoders_agree", decoders::agree),
@@ -35,6 +36,7 @@ pub const TARGETS: [Target; 11] = [
     ("threshold", words::threshold),
     ("schedule", words::schedule),
     ("configuration", configuration::load),
+    ("alert_test", alert_tests::alert_test),
     ("template", templates::template),
     ("smtp", answers::smtp),
     ("http", answers::http),
