@@ -458,6 +458,54 @@ fn a_receiver_that_is_not_told_is_said_to_be_told_nothing() {
 }
 
 #[test]
+fn a_failure_says_why_a_receiver_is_not_told() {
+    let hours = TOLD.replace("for: 2m", "active: 'Sat-Sun 00:00-24:00'");
+    let routed = format!("{TOLD}routes: [{{match: {{alert: Load}}, notify: [mail, boss]}}]\n");
+    for (yaml, values, item, why) in [
+        (
+            TOLD,
+            "15x9",
+            "at: 5m, receiver: oncall, says: warning",
+            "opened at 2m: is >= 10 for 2m; `oncall` does not listen to warning",
+        ),
+        (
+            TOLD,
+            "30x9",
+            "at: 5m, receiver: boss, says: critical",
+            "; `after: 20m` of `boss` is not over",
+        ),
+        (
+            &routed,
+            "30x9",
+            "at: 5m, receiver: oncall, says: critical",
+            "; its routes lead to `mail`, `boss`",
+        ),
+        (
+            &hours,
+            "30x9",
+            "at: 5m, receiver: mail, says: critical",
+            "; it is outside the `active` hours of the alert",
+        ),
+        (
+            TOLD,
+            "1x9",
+            "at: 5m, receiver: mail, says: critical",
+            "because   it had no incident until then; its last reading is ok\n",
+        ),
+    ] {
+        fails(yaml, &format!("{}, {}", web(values), told(&[item])), &[why]);
+    }
+    let series = "series: [{alert: Load, name: web-1, values: 30x9}, {alert: Load, name: web-2, values: 30x9}]";
+    fails(
+        &TOLD.replace("for: 2m", "limit: 1"),
+        &format!(
+            "{series}, told: {{at: 5m, receiver: mail, alert: Load, series: web-2, says: critical}}"
+        ),
+        &["; it is told with others, as `(more)` or `(more without data)`"],
+    );
+}
+
+#[test]
 fn a_receiver_of_messages_is_told_that_its_levels_are_left() {
     let yaml = TOLD.replace(
         "from: pager@example.com}",

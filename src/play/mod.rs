@@ -324,8 +324,11 @@ impl Play {
                         poll.wake = wait.map(|wait| now.plus(wait.max(JUST)));
                         continue;
                     }
-                    // this clock never is
-                    Step::SetBack => continue,
+                    // this clock never is; but whatever waits, waits for later
+                    Step::SetBack => {
+                        poll.wake = Some(now.plus(JUST));
+                        continue;
+                    }
                 },
             };
             return Some(Due {

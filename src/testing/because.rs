@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use super::played::{self, Record, is_of};
 use super::shown;
+use crate::alert::incident::Subject as Kind;
 use crate::alert::lifecycle::Active;
 use crate::alert::{Alert, Level, Timestamp, duration};
 use crate::config::Config;
 use crate::config::alert_test::{Subject, Test};
-use crate::play::What;
+use crate::play::{Play, What};
 
-/// In words; each fact is a sentence of its own.
+/// Why the incident of `subject` is at `at` as it is, and why `receiver` is told
+/// of it or not; in words, each fact a sentence of its own.
 pub fn because(
     test: &Test,
     config: &Rc<Config>,
     record: &Record,
-    subject: &Subject,
+    (subject, receiver): (&Subject, Option<&str>),
     at: Duration,
 ) -> String {
     let turned = record
@@ -45,6 +47,7 @@ pub fn because(
     };
     let (play, _) = played::until(test, config, at, None);
     let world = play.world();
+    said.extend(receiver.and_then(|receiver| telling(&play, subject, receiver)));
     let life = world.life(&subject.alert);
     let Some(known) = life.and_then(|life| life.series.get(&subject.series)) else {
         let is_shown = test.series.iter();
@@ -66,6 +69,47 @@ pub fn because(
         _ => said.push("its last reading is ok".to_owned()),
     }
     said.join("; ")
+}
+
+/// What keeps `receiver` from being told of the open incident, if anything.
+fn telling(play: &Play, subject: &Subject, receiver: &str) -> Option<String> {
+    let world = play.world();
+    let setup = world.setup();
+    let mut incidents = world.incidents().filter(|incident| incident.is_open());
+    let incident = incidents.find(|incident| is_of(&incident.group, &incident.series, subject))?;
+    if incident.inside.is_some() {
+        return Some("it is told with others, as `(more)` or `(more without data)`".to_owned());
+    }
+    let about = &incident.about;
+    let routed = setup.routed(
+        &incident.group,
+        &incident.series,
+        &about.labels,
+        about.notify.as_deref(),
+    );
+    // an overflow, and a silence in numbers, are told to whoever their members are
+    if incident.subject == Kind::Series && !routed.iter().any(|name| **name == *receiver) {
+        let names: Vec<String> = routed.iter().map(|name| format!("`{name}`")).collect();
+        return Some(format!("its routes lead to {}", names.join(", ")));
+    }
+    let policy = setup.policy(receiver)?;
+    if !policy.levels.contains(incident.level) {
+        return Some(format!(
+            "`{receiver}` does not listen to {}",
+            incident.level
+        ));
+    }
+    let mut groups = setup.groups.iter();
+    let group = groups.find(|group| group.name == incident.group);
+    let active = group.and_then(|group| group.active.as_ref());
+    if active.is_some_and(|active| !active.covers(play.now())) {
+        return Some("it is outside the `active` hours of the alert".to_owned());
+    }
+    let passed = play.now().since(incident.changed);
+    (passed < policy.after).then(|| {
+        let after = duration::format(policy.after);
+        format!("`after: {after}` of `{receiver}` is not over")
+    })
 }
 
 /// The clocks that run.

@@ -17,7 +17,14 @@ const LISTED: usize = 8;
 
 /// Everything that was not as expected, in the order of the file's lists.
 pub fn failures(test: &Test, config: &Rc<Config>, record: &Record) -> Vec<Failure> {
-    let failure = |kind, subject: &Subject, at: Option<&At>, expected: String, found: String| {
+    let failure = |kind, miss: Miss<'_>| {
+        let Miss {
+            subject,
+            receiver,
+            at,
+            expected,
+            found,
+        } = miss;
         let when = at.map_or_else(|| test.lasts(), |at| at.span);
         Failure {
             place: subject.place,
@@ -27,7 +34,7 @@ pub fn failures(test: &Test, config: &Rc<Config>, record: &Record) -> Vec<Failur
             at: at.map(|at| at.text.clone()),
             expected,
             found,
-            because: because::because(test, config, record, subject, when),
+            because: because::because(test, config, record, (subject, receiver), when),
             strip: strip::strip(test, record, subject, when),
         }
     };
@@ -35,35 +42,27 @@ pub fn failures(test: &Test, config: &Rc<Config>, record: &Record) -> Vec<Failur
     for expected in &test.levels {
         let found = record.level_at(&expected.subject, expected.at.span);
         if found != expected.level {
-            let words = (expected.level.to_string(), found.to_string());
-            let (subject, at) = (&expected.subject, Some(&expected.at));
-            failures.push(failure("expect", subject, at, words.0, words.1));
+            let miss = Miss {
+                subject: &expected.subject,
+                receiver: None,
+                at: Some(&expected.at),
+                expected: expected.level.to_string(),
+                found: found.to_string(),
+            };
+            failures.push(failure("expect", miss));
         }
     }
-    for miss in events(test, record) {
-        failures.push(failure(
-            "events",
-            miss.subject,
-            miss.at,
-            miss.expected,
-            miss.found,
-        ));
-    }
-    for miss in told(test, record) {
-        failures.push(failure(
-            "told",
-            miss.subject,
-            miss.at,
-            miss.expected,
-            miss.found,
-        ));
-    }
+    let events = events(test, record).into_iter();
+    failures.extend(events.map(|miss| failure("events", miss)));
+    let told = told(test, record).into_iter();
+    failures.extend(told.map(|miss| failure("told", miss)));
     failures
 }
 
 /// Something that did not happen, or was not to.
 struct Miss<'a> {
     subject: &'a Subject,
+    receiver: Option<&'a str>,
     at: Option<&'a At>,
     expected: String,
     found: String,
@@ -103,6 +102,7 @@ fn events<'a>(test: &'a Test, record: &Record) -> Vec<Miss<'a>> {
                 let all = turned.iter().filter(|(_, turned)| of(subject, turned));
                 misses.push(Miss {
                     subject,
+                    receiver: None,
                     at: Some(&what.at),
                     expected: format!("{}{}", what.event, level.unwrap_or_default()),
                     found: list(
@@ -128,6 +128,7 @@ fn events<'a>(test: &'a Test, record: &Record) -> Vec<Miss<'a>> {
         if !left.is_empty() {
             misses.push(Miss {
                 subject,
+                receiver: None,
                 at: None,
                 expected: "no other event".to_owned(),
                 found: list(left.into_iter(), ""),
@@ -170,6 +171,7 @@ fn told<'a>(test: &'a Test, record: &Record) -> Vec<Miss<'a>> {
                 let heard = all.iter().filter(|(_, told)| of(expected, told));
                 misses.push(Miss {
                     subject: &expected.subject,
+                    receiver: Some(&expected.receiver),
                     at: Some(&what.at),
                     expected: format!("`{}` is told: {}", expected.receiver, what.says.as_str()),
                     found: list(
@@ -196,6 +198,7 @@ fn told<'a>(test: &'a Test, record: &Record) -> Vec<Miss<'a>> {
         if !left.is_empty() {
             misses.push(Miss {
                 subject,
+                receiver: Some(&expected.receiver),
                 at: None,
                 expected: format!("`{}` is told nothing else", expected.receiver),
                 found: list(left.into_iter(), ""),
