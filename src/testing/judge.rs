@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::played::{Record, is_of};
 use super::{Failure, because, shown, strip};
 use crate::alert::delivery::Tell;
-use crate::alert::world::Transition;
 use crate::config::Config;
-use crate::config::alert_test::{At, ExpectEvent, ExpectTold, Says, Subject, Test};
+use crate::config::alert_test::{At, Happens, Said, Says, Subject, Test};
 use crate::play::{Told, What};
 
 /// Events that a failure lists.
@@ -52,14 +51,42 @@ pub fn failures(test: &Test, config: &Rc<Config>, record: &Record) -> Vec<Failur
             failures.push(failure("expect", miss));
         }
     }
-    let events = events(test, record).into_iter();
-    failures.extend(events.map(|miss| failure("events", miss)));
-    let told = told(test, record).into_iter();
-    failures.extend(told.map(|miss| failure("told", miss)));
+    let events = test.events.iter().map(|event| Wanted {
+        subject: &event.subject,
+        receiver: None,
+        what: event.what.as_ref().map(Wish::Happens),
+        only: event.only,
+    });
+    let events = misses(&events.collect::<Vec<_>>(), record);
+    failures.extend(events.into_iter().map(|miss| failure("events", miss)));
+    let told = test.told.iter().map(|told| Wanted {
+        subject: &told.subject,
+        receiver: Some(&told.receiver),
+        what: told.what.as_ref().map(Wish::Said),
+        only: told.only,
+    });
+    let told = misses(&told.collect::<Vec<_>>(), record);
+    failures.extend(told.into_iter().map(|miss| failure("told", miss)));
     failures
 }
 
-/// Something that did not happen, or was not to.
+/// One item of `events` or `told`.
+struct Wanted<'a> {
+    subject: &'a Subject,
+    /// Of `told` alone.
+    receiver: Option<&'a str>,
+    /// `None`: nothing but what others say.
+    what: Option<Wish<'a>>,
+    only: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Wish<'a> {
+    Happens(&'a Happens),
+    Said(&'a Said),
+}
+
+/// Something that was not as expected.
 struct Miss<'a> {
     subject: &'a Subject,
     receiver: Option<&'a str>,
@@ -68,142 +95,106 @@ struct Miss<'a> {
     found: String,
 }
 
-/// Whether what happened at `time` is what was expected at `at`.
-fn same_second(time: Duration, at: &At) -> bool {
-    time.as_secs() == at.span.as_secs()
+impl<'a> Wanted<'a> {
+    /// Whether `what` is of the series, and the receiver, that this is about.
+    fn is_about(&self, what: &What) -> bool {
+        match (what, self.receiver) {
+            (What::Turned(turned), None) => is_of(&turned.alert, &turned.series, self.subject),
+            (What::Told(told), Some(receiver)) => {
+                *told.receiver == *receiver && is_of(&told.alert, &told.series, self.subject)
+            }
+            _ => false,
+        }
+    }
+
+    fn miss(&self, at: Option<&'a At>, expected: String, found: String) -> Miss<'a> {
+        Miss {
+            subject: self.subject,
+            receiver: self.receiver,
+            at,
+            expected,
+            found,
+        }
+    }
 }
 
-fn events<'a>(test: &'a Test, record: &Record) -> Vec<Miss<'a>> {
-    let turned: Vec<(Duration, &Transition)> = record
-        .happened
-        .iter()
-        .filter_map(|(time, what)| match what {
-            What::Turned(turned) => Some((*time, turned)),
-            What::Told(_) => None,
-        })
-        .collect();
-    let mut used = BTreeSet::new();
-    let mut misses = Vec::new();
-    let of = |subject: &Subject, turned: &Transition| is_of(&turned.alert, &turned.series, subject);
-    for ExpectEvent { subject, what, .. } in &test.events {
-        let Some(what) = what else { continue };
-        let fits = |(index, (time, turned)): &(usize, &(Duration, &Transition))| {
-            !used.contains(index)
-                && of(subject, turned)
-                && same_second(*time, &what.at)
-                && turned.event() == what.event
-                && what.level.is_none_or(|level| level == turned.to)
-        };
-        let found = turned.iter().enumerate().find(fits).map(|(index, _)| index);
-        match found {
-            Some(index) => drop(used.insert(index)),
-            None => {
-                let level = what.level.map(|level| format!(" ({level})"));
-                let all = turned.iter().filter(|(_, turned)| of(subject, turned));
-                misses.push(Miss {
-                    subject,
-                    receiver: None,
-                    at: Some(&what.at),
-                    expected: format!("{}{}", what.event, level.unwrap_or_default()),
-                    found: list(
-                        all.map(|(time, turned)| event_words(*time, turned)),
-                        "no event",
-                    ),
-                });
+impl<'a> Wish<'a> {
+    fn at(self) -> &'a At {
+        match self {
+            Self::Happens(happens) => &happens.at,
+            Self::Said(said) => &said.at,
+        }
+    }
+
+    /// Whether it is `what`, whenever that was.
+    fn is(self, what: &What) -> bool {
+        match (self, what) {
+            (Self::Happens(happens), What::Turned(turned)) => {
+                turned.event() == happens.event
+                    && happens.level.is_none_or(|level| level == turned.to)
+            }
+            (Self::Said(said), What::Told(told)) => says(told, said.says),
+            _ => false,
+        }
+    }
+
+    fn words(self, receiver: Option<&str>) -> String {
+        match self {
+            Self::Happens(happens) => match happens.level {
+                Some(level) => format!("{} ({level})", happens.event),
+                None => happens.event.to_owned(),
+            },
+            Self::Said(said) => {
+                let receiver = receiver.unwrap_or_default();
+                format!("`{receiver}` is told: {}", said.says.as_str())
             }
         }
     }
-    let mut complete = Vec::new();
-    for ExpectEvent { subject, only, .. } in &test.events {
-        let named = (&subject.alert, &subject.series);
-        if !only || complete.contains(&named) {
-            continue;
-        }
-        complete.push(named);
-        let left = turned.iter().enumerate();
-        let left = left.filter(|(index, (_, turned))| !used.contains(index) && of(subject, turned));
-        let left: Vec<String> = left
-            .map(|(_, (time, turned))| event_words(*time, turned))
-            .collect();
-        if !left.is_empty() {
-            misses.push(Miss {
-                subject,
-                receiver: None,
-                at: None,
-                expected: "no other event".to_owned(),
-                found: list(left.into_iter(), ""),
-            });
-        }
-    }
-    misses
 }
 
-fn event_words(time: Duration, turned: &Transition) -> String {
-    format!("{} ({}) at {}", turned.event(), turned.to, shown(time))
-}
-
-fn told<'a>(test: &'a Test, record: &Record) -> Vec<Miss<'a>> {
-    let all: Vec<(Duration, &Told)> = record
-        .happened
-        .iter()
-        .filter_map(|(time, what)| match what {
-            What::Told(told) => Some((*time, told)),
-            What::Turned(_) => None,
-        })
-        .collect();
+/// What is wanted and did not happen, and what happened beside it and was not to.
+/// Nothing that happened stands for two that are wanted.
+fn misses<'a>(wanted: &[Wanted<'a>], record: &Record) -> Vec<Miss<'a>> {
+    let happened = || record.happened.iter().enumerate();
     let mut used = BTreeSet::new();
     let mut misses = Vec::new();
-    let of = |expected: &ExpectTold, told: &Told| {
-        told.receiver == expected.receiver && is_of(&told.alert, &told.series, &expected.subject)
-    };
-    for expected in &test.told {
-        let Some(what) = &expected.what else { continue };
-        let fits = |(index, (time, told)): &(usize, &(Duration, &Told))| {
+    for want in wanted {
+        let Some(wish) = want.what else { continue };
+        let second = wish.at().span.as_secs();
+        let found = happened().find(|(index, (time, what))| {
             !used.contains(index)
-                && of(expected, told)
-                && same_second(*time, &what.at)
-                && says(told, what.says)
-        };
-        let found = all.iter().enumerate().find(fits).map(|(index, _)| index);
+                && time.as_secs() == second
+                && want.is_about(what)
+                && wish.is(what)
+        });
         match found {
-            Some(index) => drop(used.insert(index)),
+            Some((index, _)) => drop(used.insert(index)),
             None => {
-                let heard = all.iter().filter(|(_, told)| of(expected, told));
-                misses.push(Miss {
-                    subject: &expected.subject,
-                    receiver: Some(&expected.receiver),
-                    at: Some(&what.at),
-                    expected: format!("`{}` is told: {}", expected.receiver, what.says.as_str()),
-                    found: list(
-                        heard.map(|(time, told)| told_words(*time, told)),
-                        "it is told nothing of this series",
-                    ),
-                });
+                let all = happened().filter(|(_, (_, what))| want.is_about(what));
+                let found = list(all.map(|(_, (time, what))| words(*time, what)));
+                let nothing = match want.receiver {
+                    None => "no event",
+                    Some(_) => "it is told nothing of this series",
+                };
+                let found = found.unwrap_or_else(|| nothing.to_owned());
+                misses.push(want.miss(Some(wish.at()), wish.words(want.receiver), found));
             }
         }
     }
-    let mut complete = Vec::new();
-    for expected in test.told.iter().filter(|expected| expected.only) {
-        let subject = &expected.subject;
-        let named = (&expected.receiver, &subject.alert, &subject.series);
-        if complete.contains(&named) {
+    let mut complete = BTreeSet::new();
+    for want in wanted.iter().filter(|want| want.only) {
+        let Subject { alert, series, .. } = want.subject;
+        if !complete.insert((alert, series, want.receiver)) {
             continue;
         }
-        complete.push(named);
-        let left = all.iter().enumerate();
-        let left = left.filter(|(index, (_, told))| !used.contains(index) && of(expected, told));
-        let left: Vec<String> = left
-            .map(|(_, (time, told))| told_words(*time, told))
-            .collect();
-        if !left.is_empty() {
-            misses.push(Miss {
-                subject,
-                receiver: Some(&expected.receiver),
-                at: None,
-                expected: format!("`{}` is told nothing else", expected.receiver),
-                found: list(left.into_iter(), ""),
-            });
-        }
+        let left = happened().filter(|(index, _)| !used.contains(index));
+        let left = left.filter(|(_, (_, what))| want.is_about(what));
+        let left = list(left.map(|(_, (time, what))| words(*time, what)));
+        let expected = match want.receiver {
+            None => "no other event".to_owned(),
+            Some(receiver) => format!("`{receiver}` is told nothing else"),
+        };
+        misses.extend(left.map(|found| want.miss(None, expected, found)));
     }
     misses
 }
@@ -221,27 +212,29 @@ fn says(told: &Told, expected: Says) -> bool {
     }
 }
 
-fn told_words(time: Duration, told: &Told) -> String {
-    let says = match told.tell {
-        Tell::New | Tell::Raised | Tell::Changed => told.level.to_string(),
-        Tell::Reminder => format!("{} (reminder)", told.level),
-        Tell::Left => Says::Left.as_str().to_owned(),
-        Tell::Resolved | Tell::Both | Tell::Stray(_) => Says::Resolved.as_str().to_owned(),
+/// What happened, and when.
+fn words(time: Duration, what: &What) -> String {
+    let what = match what {
+        What::Turned(turned) => format!("{} ({})", turned.event(), turned.to),
+        What::Told(told) => match told.tell {
+            Tell::New | Tell::Raised | Tell::Changed => told.level.to_string(),
+            Tell::Reminder => format!("{} (reminder)", told.level),
+            Tell::Left => Says::Left.as_str().to_owned(),
+            Tell::Resolved | Tell::Both | Tell::Stray(_) => Says::Resolved.as_str().to_owned(),
+        },
     };
-    format!("{says} at {}", shown(time))
+    format!("{what} at {}", shown(time))
 }
 
-/// The first of `items`, and how many there are beside them.
-fn list(items: impl Iterator<Item = String>, nothing: &str) -> String {
+/// The first of `items`, and how many there are beside them; `None`: there is none.
+fn list(items: impl Iterator<Item = String>) -> Option<String> {
     let mut all: Vec<String> = items.collect();
-    if all.is_empty() {
-        return nothing.to_owned();
-    }
     let more = all.len().saturating_sub(LISTED);
     all.truncate(LISTED);
-    let mut text = all.join(", ");
-    if more > 0 {
-        text.push_str(&format!(" and {more} more"));
+    let text = all.join(", ");
+    match (text.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(text),
+        (false, more) => Some(format!("{text} and {more} more")),
     }
-    text
 }
