@@ -859,6 +859,28 @@ fn a_receiver_that_is_new_after_a_reload_is_told_what_is_open() {
     );
 }
 
+#[test]
+fn a_receiver_that_leaves_is_told_the_end_where_it_was() {
+    let moved = TOLD.replace("${PAGERDUTY_KEY}", "${OTHER_KEY}");
+    let finished = reloads(
+        &moved,
+        &format!(
+            "{}, reload: {{at: 6m, alerts: after.yml}}, {}",
+            web("30x20"),
+            told(&[
+                "at: 2m, receiver: oncall, says: critical, only: true",
+                "at: 6m, receiver: oncall, says: resolved",
+                "at: 6m, receiver: oncall, says: critical",
+            ]),
+        ),
+    );
+    assert_eq!(
+        finished.stdout, "1 test passed, 0 failed\n",
+        "{}",
+        finished.stderr
+    );
+}
+
 // --- what is said of failures -------------------------------------------------------------------
 
 #[test]

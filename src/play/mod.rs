@@ -126,6 +126,8 @@ pub struct Play {
     desk: Desk,
     now: Timestamp,
     receivers: Vec<Receiver>,
+    /// Receivers that left or moved and are still told ends where they were.
+    retired: BTreeMap<Arc<str>, Receiver>,
     polls: Vec<Poll>,
     tellers: Vec<Teller>,
     lines: HashMap<Secret, Line>,
@@ -147,6 +149,7 @@ impl Play {
             desk: Desk::new(World::new(setup, Saved::default(), start)),
             now: start,
             receivers: Vec::new(),
+            retired: BTreeMap::new(),
             polls,
             tellers: Vec::new(),
             lines: HashMap::new(),
@@ -216,19 +219,24 @@ impl Play {
         self.now = self.now.max(at);
         self.look();
         let changes = Changes::between(&self.receivers, &receivers);
+        let came_back = changes.came_back(&self.retired, &self.receivers, &receivers);
         let world = &mut self.desk.world;
         for (old, new) in &changes.renamed {
             world.rename(old, new);
         }
         let groups = setup.groups.clone();
         let retired = world.reload(setup, &changes.moved, at_once, self.now);
+        for (old, present) in &came_back {
+            world.came_back(old, present);
+        }
         self.ripens.insert(self.now.plus(LEAVE));
         self.tellers
             .retain(|teller| !changes.changed.contains(&teller.name));
         let old = std::mem::replace(&mut self.receivers, receivers.clone());
         for (name, retired) in retired {
             if let Some(receiver) = old.iter().find(|receiver| receiver.policy.name == name) {
-                self.employ(receiver, retired);
+                self.employ(receiver, Arc::clone(&retired));
+                self.retired.insert(retired, receiver.clone());
             }
         }
         for receiver in &receivers {
@@ -239,6 +247,8 @@ impl Play {
         }
         self.assign(&groups);
         self.after();
+        self.retired
+            .retain(|name, _| self.tellers.iter().any(|teller| teller.name == *name));
     }
 
     fn assign(&mut self, groups: &[Arc<Group>]) {
