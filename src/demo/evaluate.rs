@@ -82,6 +82,9 @@ pub fn evaluate(query: &Query, rings: &Rings, window: Window) -> Vec<Series> {
         Query::AliasByNode(query, nodes) => {
             renamed(evaluate(query, rings, window), |name| by_nodes(name, nodes))
         }
+        Query::Prefixed(query, text) => renamed(evaluate(query, rings, window), |name| {
+            format!("{text}{name}")
+        }),
         Query::Only(query, legend) => {
             let mut series = evaluate(query, rings, window);
             series.retain(|series| series.name == *legend);

@@ -21,6 +21,8 @@ pub enum Query {
     Alias(Box<Query>, String),
     /// `aliasByNode(x, n...)`; negative counts from the end.
     AliasByNode(Box<Query>, Vec<i64>),
+    /// `aliasSub(x, "^", 'text')`: the text before the name; no other pattern.
+    Prefixed(Box<Query>, String),
     /// `grep(x, "^literal$")`: those of exactly this legend.
     Only(Box<Query>, String),
     /// `threshold(v, 'label')`, `constantLine(v)`: a straight line.
@@ -196,6 +198,20 @@ fn build(function: &str, arguments: Vec<Argument>) -> Result<Query, String> {
             let nodes = nodes.ok_or_else(|| wrong(function, "a series list and node numbers"))?;
             Ok(Query::AliasByNode(Box::new(query), nodes))
         }
+        ("aliasSub", Some(Argument::Query(query))) => {
+            match (arguments.next(), arguments.next(), arguments.next()) {
+                (Some(Argument::Text(pattern)), Some(Argument::Text(prefix)), None)
+                    // what follows a backslash could be a group
+                    if pattern == "^" && !prefix.contains('\\') =>
+                {
+                    Ok(Query::Prefixed(Box::new(query), prefix))
+                }
+                (Some(Argument::Text(_)), Some(Argument::Text(_)), None) => {
+                    Err("aliasSub knows only the pattern ^ and plain text here".to_owned())
+                }
+                _ => Err(wrong(function, "a series list, a pattern and a text")),
+            }
+        }
         ("grep", Some(Argument::Query(query))) => match (arguments.next(), arguments.next()) {
             (Some(Argument::Text(pattern)), None) => literal(&pattern)
                 .map(|legend| Query::Only(Box::new(query), legend))
@@ -215,7 +231,9 @@ fn build(function: &str, arguments: Vec<Argument>) -> Result<Query, String> {
         ("constantLine", Some(Argument::Number(value, _))) => {
             Ok(Query::Line(value, format!("{value:?}")))
         }
-        ("alias" | "aliasByNode" | "grep", _) => Err(wrong(function, "a series list first")),
+        ("alias" | "aliasByNode" | "aliasSub" | "grep", _) => {
+            Err(wrong(function, "a series list first"))
+        }
         ("threshold" | "constantLine", _) => Err(wrong(function, "a number first")),
         _ => Err(format!("Received request for unknown function: {function}")),
     }
@@ -293,6 +311,7 @@ mod tests {
             Query::Metrics(glob) => glob.glob().glob().to_owned(),
             Query::Alias(query, name) => format!("{} as {name}", written(query)),
             Query::AliasByNode(query, nodes) => format!("{} by {nodes:?}", written(query)),
+            Query::Prefixed(query, text) => format!("{} after {text}", written(query)),
             Query::Only(query, legend) => format!("{} only {legend}", written(query)),
             Query::Line(value, label) => format!("line {value} {label}"),
         }
@@ -321,6 +340,10 @@ mod tests {
         check(
             r#"grep(a.*, "^web\-1\.x \(a\)\x22$")"#,
             "a/* only web-1.x (a)\"",
+        );
+        check(
+            r#"aliasSub(alias(a.*, 'x'), "^", "12|")"#,
+            "a/* as x after 12|",
         );
         check("threshold(1.5e3,'Warning')", "line 1500 Warning");
         check("threshold(-2)", "line -2 -2.0");
@@ -354,6 +377,18 @@ mod tests {
         check(
             "aliasByNode(a, 1.5)",
             "error: aliasByNode takes a series list and node numbers",
+        );
+        check(
+            r#"aliasSub(a, "^a", "b")"#,
+            "error: aliasSub knows only the pattern ^ and plain text here",
+        );
+        check(
+            r#"aliasSub(a, "^", "\1")"#,
+            "error: aliasSub knows only the pattern ^ and plain text here",
+        );
+        check(
+            r#"aliasSub(a, "^")"#,
+            "error: aliasSub takes a series list, a pattern and a text",
         );
         check("alias('a','b')", "error: alias takes a series list first");
         check("threshold(a)", "error: threshold takes a number first");
