@@ -405,9 +405,10 @@ fn one_hanging_target_of_fifty_is_told_by_its_name_and_delays_no_other() {
     );
     let mut slots = vec![Vec::new(); 50];
     for request in &bench.graphite.requests()[since..] {
-        let target = request.targets().remove(0);
         let slot: i64 = request.parameter("until").unwrap().parse().unwrap();
-        slots[target[1..].parse::<usize>().unwrap()].push(slot);
+        for target in request.targets() {
+            slots[target[1..].parse::<usize>().unwrap()].push(slot);
+        }
     }
     for (n, slots) in slots.iter().enumerate().filter(|(n, _)| *n != 7) {
         let gaps = slots.windows(2).map(|two| two[1] - two[0]);

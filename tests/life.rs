@@ -288,14 +288,18 @@ fn slow_target_delays_no_other() {
     let slow = "- {name: Slow, target: slow, critical: 20}";
     let mut agent = setup(&graphite, &format!("{slow}\n{LOAD}")).start();
     graphite.wait_requests("slow", 1);
-    let slots: Vec<_> = graphite.wait_requests("load", 4).iter().map(slot).collect();
+    let mut slots: Vec<_> = graphite.wait_requests("load", 5).iter().map(slot).collect();
+    // asked for together once, it is asked for again without the one that hangs
+    slots.dedup();
     assert!(
         slots.windows(2).all(|pair| pair[1] - pair[0] == 1),
         "{slots:?}"
     );
     graphite.set_value("load", "web-1", 25.0);
     agent.wait_stdout("[CRITICAL] Load web-1");
-    assert_eq!(graphite.requests_for("slow").len(), 1, "still hanging");
+    let asked = graphite.requests_for("slow");
+    let together = asked.iter().filter(|request| request.targets().len() > 1);
+    assert_eq!(asked.len() - together.count(), 1, "still hanging");
 }
 
 #[test]
@@ -639,8 +643,13 @@ fn thousand_alerts_fit_into_twenty_megabytes() {
     }
     let mut agent = setup(&graphite, &alerts).start();
     agent.wait_stderr("watching 1000 alerts");
-    let all = || (graphite.requests().len() >= 1500).then_some(());
-    poll(DEADLINE, all).unwrap_or_else(|| panic!("only {} requests", graphite.requests().len()));
+    // they share requests
+    let asked = || -> usize {
+        let requests = graphite.requests();
+        requests.iter().map(|request| request.targets().len()).sum()
+    };
+    let all = || (asked() >= 1500).then_some(());
+    poll(DEADLINE, all).unwrap_or_else(|| panic!("only {} targets", asked()));
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", agent.pid().as_raw_nonzero())).unwrap();
     // the rest of what is resident is the program itself: some 12 MB of a

@@ -1,6 +1,7 @@
 //! Asks Graphite for all targets of a group and reduces each series while it
 //! arrives, so that no answer is ever whole in memory.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use futures_util::future::join_all;
 
 use crate::alert::evaluate::{Answer, Seen};
 use crate::alert::world::Report;
-use crate::alert::{Alert, Group, TimeSpec, Timestamp, Window};
-use crate::graphite::{Client, FetchError, Query};
+use crate::alert::{Alert, Group, Reduce, TimeSpec, Timestamp, Window};
+use crate::graphite::{Client, FetchError, Query, Reader, Series};
 
 /// One failed fetch: which alert, which target, how.
 #[derive(Clone, Debug)]
@@ -28,6 +29,9 @@ impl fmt::Display for Failure {
     }
 }
 
+/// How many series are known of each target, where anybody remembers.
+pub type Known = BTreeMap<String, usize>;
+
 /// What Graphite answered for one slot of a group.
 #[derive(Debug, Default)]
 pub struct Fetched {
@@ -37,13 +41,14 @@ pub struct Fetched {
     pub failures: Vec<Failure>,
 }
 
-/// Fetches everything that `group` needs for `slot`. It fails as a value: an
-/// alert whose fetch failed has no answer.
-pub async fn fetch(client: &Client, group: &Group, slot: Timestamp) -> Fetched {
+/// Fetches everything that `group` needs for `slot`, in requests that it shares
+/// with whoever fetches for the same slot. It fails as a value: an alert whose
+/// fetch failed has no answer.
+pub async fn fetch(client: &Client, group: &Group, slot: Timestamp, known: &Known) -> Fetched {
     let alerts = group
         .alerts
         .iter()
-        .map(|alert| fetch_alert(client, alert, slot));
+        .map(|alert| fetch_alert(client, alert, slot, known));
     let mut fetched = Fetched::default();
     for answer in join_all(alerts).await {
         match answer {
@@ -62,6 +67,7 @@ async fn fetch_alert(
     client: &Client,
     alert: &Alert,
     slot: Timestamp,
+    known: &Known,
 ) -> Result<Answer, Vec<Failure>> {
     let from = alert.from.render(slot);
     let until = alert
@@ -69,19 +75,28 @@ async fn fetch_alert(
         .as_ref()
         .map_or_else(|| slot.as_secs().to_string(), |u| u.render(slot));
     let window = window(alert, slot);
-    let targets = alert.targets.iter().enumerate().map(|(index, target)| {
-        let query = Query {
-            target: target.as_str(),
-            from: &from,
-            until: &until,
+    let (from, until) = (from.as_str(), until.as_str());
+    let targets = alert.targets.iter().zip(0_u16..).map(|(target, index)| {
+        let reader = Readings {
+            reduce: alert.reduce,
+            window,
+            target: index,
+            seen: Vec::new(),
         };
-        fetch_target(client, alert, query, index, window)
+        let target = target.as_str();
+        let known = known.get(target).copied().unwrap_or_default();
+        let query = Query {
+            target,
+            from,
+            until,
+        };
+        async move { client.render_shared(&query, known, &reader).await }
     });
     let mut answer = Answer::default();
     let mut failures = Vec::new();
     for (target, result) in alert.targets.iter().zip(join_all(targets).await) {
         match result {
-            Ok(series) => answer.series.extend(series),
+            Ok((reader, _)) => answer.series.extend(reader.seen),
             Err(error) => failures.push(Failure {
                 place: Arc::clone(&alert.place),
                 target: target.to_string(),
@@ -96,25 +111,24 @@ async fn fetch_alert(
     }
 }
 
-async fn fetch_target(
-    client: &Client,
-    alert: &Alert,
-    query: Query<'_>,
-    index: usize,
+/// Reduces the series of one target while they arrive.
+#[derive(Clone)]
+struct Readings {
+    reduce: Reduce,
     window: Window,
-) -> Result<Vec<Seen>, FetchError> {
-    let target = u16::try_from(index).unwrap_or(u16::MAX);
-    let mut seen = Vec::new();
-    let mut sink = |series: crate::graphite::Series<'_>| {
-        let value = alert.reduce.apply(series.points, series.step, &window);
-        seen.push(Seen {
+    target: u16,
+    seen: Vec<Seen>,
+}
+
+impl Reader for Readings {
+    fn take(&mut self, series: Series<'_>) {
+        let value = self.reduce.apply(series.points, series.step, &self.window);
+        self.seen.push(Seen {
             legend: Arc::from(&*series.legend),
             value,
-            target,
+            target: self.target,
         });
-    };
-    client.render(&query, &mut sink).await?;
-    Ok(seen)
+    }
 }
 
 /// The window that values are judged in. Where `until` is something that only

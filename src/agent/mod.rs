@@ -30,13 +30,14 @@ use url::Url;
 
 pub use self::health::{Health, State};
 use self::keeper::{Event, Keeper, QUEUE, Reload};
-use self::poll::{Assignment, poll};
+use self::poll::{Assignment, Before, poll};
 use self::receivers::Changes;
 pub use self::reload::Watched;
 use self::teller::{Lines, Teller, Voice};
 use self::writer::Writer;
+use crate::alert::group::Head;
 use crate::alert::world::{Setup, World};
-use crate::alert::{Group, Timestamp};
+use crate::alert::Group;
 use crate::config::{Config, Receiver};
 use crate::deliver::{self, Sender};
 use crate::graphite::Client;
@@ -122,10 +123,10 @@ impl Agent {
             .load()
             .await
             .map_err(|error| StartError(error.to_string()))?;
-        let slots: BTreeMap<Arc<str>, Option<Timestamp>> = saved
+        let mut before: BTreeMap<Arc<str>, Before> = saved
             .heads
             .iter()
-            .map(|(name, head)| (Arc::clone(name), slots::done_with(head)))
+            .map(|(name, head)| (Arc::clone(name), before(head, saved.known.get(name))))
             .collect();
         let world = World::new(setup_for(&config, options), saved, now());
         let health = Arc::new(Health::default());
@@ -159,8 +160,8 @@ impl Agent {
             agent.tell(&receiver, Arc::clone(&receiver.policy.name))?;
         }
         for group in agent.config.groups.clone() {
-            let last = slots.get(&group.name).copied().flatten();
-            agent.poll(group, last);
+            let before = before.remove(&group.name).unwrap_or_default();
+            agent.poll(group, before);
         }
         agent.beat();
         Ok(agent)
@@ -266,7 +267,7 @@ impl Agent {
         });
         for (name, group) in configured {
             match self.groups.get_mut(&name) {
-                None => self.poll(group, None),
+                None => self.poll(group, Before::default()),
                 Some(polled) if polled.group != group || client_changed => {
                     let client = self.graphite.borrow().clone();
                     polled
@@ -279,11 +280,11 @@ impl Agent {
         }
     }
 
-    fn poll(&mut self, group: Arc<Group>, last: Option<Timestamp>) {
+    fn poll(&mut self, group: Arc<Group>, before: Before) {
         let client = self.graphite.borrow().clone();
         let (assignment, assigned) = watch::channel(Some((Arc::clone(&group), client)));
         let (events, health) = (self.events.clone(), Arc::clone(&self.health));
-        let task = tokio::spawn(poll(assigned, last, events, health));
+        let task = tokio::spawn(poll(assigned, before, events, health));
         self.groups.insert(
             Arc::clone(&group.name),
             Polled {
@@ -360,6 +361,20 @@ fn setup_for(config: &Config, options: Options) -> Setup {
         }
     }
     setup
+}
+
+/// What is remembered of a group by whoever fetches for it.
+fn before(head: &Head, series: Option<&Vec<(Arc<str>, u16)>>) -> Before {
+    let mut known = fetch::Known::new();
+    for (_, source) in series.into_iter().flatten() {
+        if let Some(source) = head.sources.get(usize::from(*source)) {
+            *known.entry(source.target.clone()).or_default() += 1;
+        }
+    }
+    Before {
+        slot: slots::done_with(head),
+        known,
+    }
 }
 
 /// What the configuration decides about incidents and deliveries.

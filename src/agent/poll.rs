@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use super::fetch::{Failure, Fetched, fetch};
+use super::fetch::{Failure, Fetched, Known, fetch};
 use super::health::Health;
 use super::keeper::Event;
 use super::slots::{Slots, Step, retry};
@@ -33,14 +33,26 @@ const LATE: Duration = Duration::from_secs(10);
 /// What a group's task works on; `None` ends it.
 pub type Assignment = Option<(Arc<Group>, Client)>;
 
-/// Evaluates a group at its slots until the assignment ends. `last` is the slot
-/// that was evaluated before this start.
+/// What is remembered of a group from before this start.
+#[derive(Debug, Default)]
+pub struct Before {
+    /// The slot that was evaluated last.
+    pub slot: Option<Timestamp>,
+    /// The series that are known of its targets.
+    pub known: Known,
+}
+
+/// Evaluates a group at its slots until the assignment ends.
 pub async fn poll(
     mut assignment: watch::Receiver<Assignment>,
-    last: Option<Timestamp>,
+    before: Before,
     events: mpsc::Sender<Event>,
     health: Arc<Health>,
 ) {
+    let Before {
+        slot: last,
+        mut known,
+    } = before;
     let Some((group, _)) = assignment.borrow_and_update().clone() else {
         return;
     };
@@ -74,7 +86,8 @@ pub async fn poll(
             );
         }
         // in a box of its own: a thousand groups that wait hold no room for it
-        let evaluation = Box::pin(evaluate(assignment.clone(), slot, &events, &mut trouble));
+        let evaluation = evaluate(assignment.clone(), slot, &mut known, &events, &mut trouble);
+        let evaluation = Box::pin(evaluation);
         tokio::select! {
             () = evaluation => {}
             () = ended(&mut assignment) => return,
@@ -130,6 +143,7 @@ async fn ended(assignment: &mut watch::Receiver<Assignment>) {
 async fn evaluate(
     mut assignment: watch::Receiver<Assignment>,
     slot: Timestamp,
+    known: &mut Known,
     events: &mpsc::Sender<Event>,
     trouble: &mut Trouble,
 ) {
@@ -137,8 +151,12 @@ async fn evaluate(
         let Some((group, client)) = assignment.borrow_and_update().clone() else {
             return;
         };
-        let Fetched { report, failures } = fetch(&client, &group, slot).await;
+        let Fetched { report, failures } = fetch(&client, &group, slot, known).await;
         trouble.note(&group, &failures);
+        if failures.is_empty() {
+            // from here on the client knows better
+            known.clear();
+        }
         let (done, judged) = oneshot::channel();
         let event = Event::Evaluated {
             group: Arc::clone(&group),

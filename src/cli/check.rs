@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer};
 
 use super::table::{self, Cell};
 use super::{Format, Paths, fail};
-use crate::agent::fetch::{Fetched, fetch};
+use crate::agent::fetch::{Fetched, Known, fetch};
 use crate::agent::{self, compose};
 use crate::alert::evaluate::{Reading, Why, evaluate};
 use crate::alert::group::Life;
@@ -110,7 +110,7 @@ pub async fn check(options: Options) -> ExitCode {
         }
     };
     let mut worst = Worst::default();
-    let judged = judge_all(&config, &client, &groups, &mut worst).await;
+    let judged = judge_all(&client, &groups, &mut worst).await;
     match options.format {
         Format::Table => print_table(&judged),
         Format::Json => print_json(&config, &judged),
@@ -119,20 +119,14 @@ pub async fn check(options: Options) -> ExitCode {
 }
 
 /// Fetches and judges all groups, in the configuration's order.
-async fn judge_all(
-    config: &Config,
-    client: &Client,
-    groups: &[Arc<Group>],
-    worst: &mut Worst,
-) -> Vec<Judged> {
+async fn judge_all(client: &Client, groups: &[Arc<Group>], worst: &mut Worst) -> Vec<Judged> {
     let slot = Timestamp::from_secs(now().as_secs());
-    let fetches = groups
-        .iter()
-        .enumerate()
-        .map(|(index, group)| async move { (index, group, fetch(client, group, slot).await) });
-    // a little more than are in flight, so that none waits long for its turn
-    let ahead = config.graphite.concurrency.saturating_mul(2).max(1);
-    let mut fetches = futures_util::stream::iter(fetches).buffer_unordered(ahead);
+    let fetches = groups.iter().enumerate().map(|(index, group)| async move {
+        // nothing is remembered here
+        let known = Known::default();
+        (index, group, fetch(client, group, slot, &known).await)
+    });
+    let mut fetches = futures_util::stream::iter(fetches).buffer_unordered(client.ahead());
     let mut progress = Progress::new(groups.len());
     let mut judged = BTreeMap::new();
     loop {

@@ -9,6 +9,9 @@
 //! moment at which it may start. Waiting for that moment has a bound of its own,
 //! four times as long, so that a hanging server holds nobody up for ever.
 
+mod share;
+
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -16,13 +19,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::Method;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+use self::share::{Sharing, Verdict};
 use super::decode::{Content, Sink};
 use super::error::{ClientError, FetchError};
-use super::request::{Endpoint, Wire, content_type, whole};
+use super::known::{Came, Key};
+use super::reader::Reader;
+use super::request::{Endpoint, Taker, Wire, content_type, whole};
 use super::settings::{Format, Settings};
 
 /// Bytes of parameters beyond which they travel in a body: gunicorn refuses
@@ -65,6 +71,8 @@ struct Inner {
     concurrency: usize,
     format: Format,
     cache: bool,
+    max_response: u64,
+    sharing: Sharing,
     permits: Semaphore,
     pictures: Semaphore,
     /// Whether the last render found Graphite itself in trouble.
@@ -100,6 +108,8 @@ impl Client {
             concurrency,
             format: settings.format,
             cache: settings.cache,
+            max_response: settings.max_response,
+            sharing: Sharing::new(concurrency),
             permits: Semaphore::new(concurrency),
             pictures: Semaphore::new(1),
             down: AtomicBool::new(false),
@@ -114,7 +124,58 @@ impl Client {
         &self.0.host
     }
 
-    /// Asks for `query` and hands each series to `sink` as it arrives.
+    /// How many groups are worth fetching at a time, where they are many: enough
+    /// that requests are shared, and few enough that none waits long for its turn.
+    pub fn ahead(&self) -> usize {
+        share::ahead(self.0.concurrency)
+    }
+
+    /// Asks for `query`, in one request with others that are asked for the same
+    /// window at the same moment, and has `reader` take each series as it arrives.
+    /// The caller knows of `known` series: fewer are believed only where they are
+    /// the answer to a request for this target alone.
+    ///
+    /// # Errors
+    ///
+    /// Where there was no whole and sound answer.
+    pub async fn render_shared<R: Reader>(
+        &self,
+        query: &Query<'_>,
+        known: usize,
+        reader: &R,
+    ) -> Result<(R, Summary), FetchError> {
+        let sharing = &self.0.sharing;
+        let why = match sharing.ask(self, query, known, reader).await {
+            Verdict::Served(reader, summary) => return Ok((reader, summary)),
+            Verdict::Failed(error) => return Err(error),
+            Verdict::Alone(why) => why,
+        };
+        let mut reader = reader.clone();
+        let key = Key::of(query);
+        let waited = self.0.patience();
+        let Ok(_turn) = timeout(waited, sharing.turn(key)).await else {
+            return Err(self.0.busy(waited));
+        };
+        let (result, took) = self.0.alone(query, &mut |series| reader.take(series)).await;
+        match &result {
+            Ok(Summary { series, bytes }) => {
+                let (series, bytes) = (*series, *bytes);
+                let came = Came::Answer {
+                    series,
+                    bytes,
+                    took,
+                };
+                sharing.learn(key, why, came);
+            }
+            Err(FetchError::Timeout { .. }) => sharing.learn(key, why, Came::TimedOut),
+            // it was not asked for at all
+            Err(FetchError::Busy { .. }) => {}
+            Err(_) => sharing.learn(key, why, Came::Failed),
+        }
+        result.map(|summary| (reader, summary))
+    }
+
+    /// Asks for `query` alone and hands each series to `sink` as it arrives.
     ///
     /// # Errors
     ///
@@ -125,25 +186,7 @@ impl Client {
         query: &Query<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<Summary, FetchError> {
-        let inner = &self.0;
-        let waited = inner.timeout.saturating_mul(PATIENCE);
-        let Ok(Ok(_permit)) = timeout(waited, inner.permits.acquire()).await else {
-            return Err(FetchError::Busy {
-                waited,
-                concurrency: inner.concurrency,
-            });
-        };
-        let result = timeout(inner.timeout, inner.fetch(query, sink))
-            .await
-            .unwrap_or_else(|_| {
-                Err(FetchError::Timeout {
-                    url: inner.endpoint.shown().to_owned(),
-                    after: inner.timeout,
-                })
-            });
-        let outage = result.as_ref().is_err_and(FetchError::is_outage);
-        inner.down.store(outage, Relaxed);
-        result
+        self.0.alone(query, sink).await.0
     }
 
     /// The graph at `url`, a link made by `links.rs` on Graphite's own or its
@@ -178,20 +221,93 @@ impl Client {
     }
 }
 
+/// One request: its targets, its window, and how it may be sent.
+struct Ask {
+    /// `target=...&from=...&until=...`, encoded.
+    targets: String,
+    /// Bytes that its answer may have.
+    limit: u64,
+    /// It holds several targets: it is posted.
+    shared: bool,
+    /// ... but for where POST may not work.
+    by_get: bool,
+}
+
+impl Ask {
+    fn new<'t>(targets: impl Iterator<Item = Cow<'t, str>>, from: &str, until: &str) -> Self {
+        let mut form = Serializer::new(String::new());
+        for target in targets {
+            form.append_pair("target", &target);
+        }
+        form.append_pair("from", from).append_pair("until", until);
+        Self {
+            targets: form.finish(),
+            limit: u64::MAX,
+            shared: false,
+            by_get: false,
+        }
+    }
+}
+
 impl Inner {
+    /// How long a request waits for its turn.
+    fn patience(&self) -> Duration {
+        self.timeout.saturating_mul(PATIENCE)
+    }
+
+    fn busy(&self, waited: Duration) -> FetchError {
+        FetchError::Busy {
+            waited,
+            concurrency: self.concurrency,
+        }
+    }
+
+    /// Asks for one target, and says how long that took once it was its turn.
+    async fn alone(
+        &self,
+        query: &Query<'_>,
+        sink: &mut Sink<'_>,
+    ) -> (Result<Summary, FetchError>, Duration) {
+        let waited = self.patience();
+        let Ok(Ok(_permit)) = timeout(waited, self.permits.acquire()).await else {
+            return (Err(self.busy(waited)), waited);
+        };
+        let begun = Instant::now();
+        let targets = std::iter::once(Cow::Borrowed(query.target));
+        let ask = Ask {
+            limit: self.max_response,
+            ..Ask::new(targets, query.from, query.until)
+        };
+        let mut all = |series: super::Series<'_>| {
+            sink(series);
+            true
+        };
+        let result = timeout(self.timeout, self.fetch(&ask, &mut all))
+            .await
+            .unwrap_or_else(|_| {
+                Err(FetchError::Timeout {
+                    url: self.endpoint.shown().to_owned(),
+                    after: self.timeout,
+                })
+            });
+        let outage = result.as_ref().is_err_and(FetchError::is_outage);
+        self.down.store(outage, Relaxed);
+        (result, begun.elapsed())
+    }
+
     /// Asks in the best format that the server can do.
-    async fn fetch(&self, query: &Query<'_>, sink: &mut Sink<'_>) -> Result<Summary, FetchError> {
+    async fn fetch(&self, ask: &Ask, sink: &mut Taker<'_>) -> Result<Summary, FetchError> {
         let wire = match self.format {
             Format::Json => Wire::Json,
             Format::Auto if self.json_only.load(Relaxed) => Wire::Json,
             Format::Raw | Format::Auto => Wire::Raw,
         };
-        let result = self.exchange(query, wire, sink).await;
+        let result = self.exchange(ask, wire, sink).await;
         match &result {
             Ok(_) if wire == Wire::Raw => self.raw_works.store(true, Relaxed),
             // No series was handed on before any of these errors.
             Err(error) if wire == Wire::Raw && self.may_lack_raw(error) => {
-                let result = self.exchange(query, Wire::Json, sink).await;
+                let result = self.exchange(ask, Wire::Json, sink).await;
                 if result.is_ok() && !self.json_only.swap(true, Relaxed) {
                     tracing::info!(
                         url = self.endpoint.shown(),
@@ -226,21 +342,24 @@ impl Inner {
         }
     }
 
-    /// Asks in one format: by GET where the request is short, by POST where it
-    /// is long and no proxy forbids that.
+    /// Asks in one format: by GET where the request is short and for one target,
+    /// by POST where it is not and no proxy forbids that.
     ///
-    /// A request holds one target, so there is nothing to cut into smaller ones
-    /// where POST is refused: the target travels whole in a GET.
+    /// One target is not cut into smaller ones where POST is refused: it travels
+    /// whole in a GET. Several are, by whoever put them together.
     async fn exchange(
         &self,
-        query: &Query<'_>,
+        ask: &Ask,
         wire: Wire,
-        sink: &mut Sink<'_>,
+        sink: &mut Taker<'_>,
     ) -> Result<Summary, FetchError> {
-        let form = self.form(query, wire);
-        let method = self.method(&form);
+        let form = self.form(ask, wire);
+        let method = match ask.shared && !ask.by_get && !self.refuses_post.load(Relaxed) {
+            true => Method::POST,
+            false => self.method(&form),
+        };
         let posted = method == Method::POST;
-        let result = self.once(&form, method, wire, sink).await;
+        let result = self.once(ask, &form, method, wire, sink).await;
         let Err(FetchError::Status {
             status: status @ (403 | 405 | 411 | 501),
             ..
@@ -248,10 +367,10 @@ impl Inner {
         else {
             return result;
         };
-        if !posted {
+        if !posted || (ask.shared && form.len() > LONGEST_QUERY) {
             return result;
         }
-        let result = self.once(&form, Method::GET, wire, sink).await;
+        let result = self.once(ask, &form, Method::GET, wire, sink).await;
         if result.is_ok() && !self.refuses_post.swap(true, Relaxed) {
             tracing::info!(
                 url = self.endpoint.shown(),
@@ -264,14 +383,15 @@ impl Inner {
 
     async fn once(
         &self,
+        ask: &Ask,
         form: &str,
         method: Method,
         wire: Wire,
-        sink: &mut Sink<'_>,
+        sink: &mut Taker<'_>,
     ) -> Result<Summary, FetchError> {
         let asked = async {
             let response = self.endpoint.send(form, method).await?;
-            self.endpoint.read(response, wire, sink).await
+            self.endpoint.read(response, wire, ask.limit, sink).await
         };
         let (series, bytes) = asked
             .await
@@ -286,16 +406,9 @@ impl Inner {
         }
     }
 
-    fn form(&self, query: &Query<'_>, wire: Wire) -> String {
-        let mut form = Serializer::new(String::new());
-        form.append_pair("target", query.target)
-            .append_pair("from", query.from)
-            .append_pair("until", query.until)
-            .append_pair("format", wire.name());
-        if !self.cache {
-            form.append_pair("noCache", "1");
-        }
-        form.finish()
+    fn form(&self, ask: &Ask, wire: Wire) -> String {
+        let cache = if self.cache { "" } else { "&noCache=1" };
+        format!("{}&format={}{cache}", ask.targets, wire.name())
     }
 
     /// The parameters of a link to this Graphite's `/render`; `None` for any other.
@@ -314,5 +427,7 @@ impl Inner {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod fake;
+#[cfg(test)]
+mod shared_tests;
 #[cfg(test)]
 mod tests;

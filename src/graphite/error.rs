@@ -175,6 +175,18 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether no target has a part in it: nobody was there to be asked.
+    pub(super) fn is_of_nobody(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy { .. }
+                | Self::Refused { .. }
+                | Self::Dns { .. }
+                | Self::Tls { .. }
+                | Self::Connect { .. }
+        )
+    }
+
     /// Whether Graphite as a whole is in trouble, not one target of it.
     pub(super) fn is_outage(&self) -> bool {
         match self {

@@ -2,8 +2,8 @@
 //! arrives, and links to graphs are made.
 //!
 //! ```text
-//! client (when, how often, which format) -> request (one HTTP exchange)
-//!     -> decode (raw | json) -> Series -> the caller's sink
+//! client (when, how often, which format, shared with whom) -> request (one HTTP
+//!     exchange) -> decode (raw | json) -> Series -> the caller's reader
 //! ```
 //!
 //! Nothing here knows alerts, levels or people: it is handed a target and two
@@ -17,8 +17,11 @@ mod decode;
 mod element;
 pub mod error;
 mod json;
+mod known;
 pub mod links;
+mod prefix;
 mod raw;
+mod reader;
 mod redirect;
 mod request;
 mod room;
@@ -31,5 +34,6 @@ pub use client::{Client, Query, Summary};
 pub use decode::{Content, DecodeError, Decoder, Sink};
 pub use error::{ClientError, FetchError};
 pub use links::{GraphLines, GraphWindow, graph_url, target_graph_url};
+pub use reader::Reader;
 pub use series::{Points, Series};
 pub use settings::Settings;

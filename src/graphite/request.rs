@@ -14,7 +14,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
-use super::decode::{Content, DecodeError, Decoder, Sink};
+use super::decode::{Content, DecodeError, Decoder};
 use super::error::{ClientError, FetchError};
 use super::links::render_url;
 use super::redirect::{follow, location};
@@ -24,6 +24,9 @@ use super::settings::Settings;
 use super::{cause, element, unescape, words};
 use crate::secret::{Censor, Secret};
 use crate::tls;
+
+/// Takes the next series of an answer, and says whether reading on makes sense.
+pub(super) type Taker<'t> = dyn FnMut(Series<'_>) -> bool + Send + 't;
 
 const MAX_REDIRECTS: usize = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,7 +67,6 @@ pub(super) struct Endpoint {
     credentials: Option<(String, Option<Secret>)>,
     /// What an answer may repeat of what it was asked with.
     censor: Censor,
-    max_response: u64,
     room: Room,
     not_found_is_empty: bool,
 }
@@ -97,7 +99,6 @@ impl Endpoint {
             censor: censor(settings),
             render,
             credentials,
-            max_response: settings.max_response,
             room: Room::new(settings.max_response),
             not_found_is_empty: settings.not_found_is_empty,
         })
@@ -172,12 +173,14 @@ impl Endpoint {
         sent.map_err(|error| cause::unsent(&error, self.shown.clone(), host))
     }
 
-    /// Hands the series of an answer to `sink`; gives their number and the bytes read.
+    /// Hands the series of an answer of at most `limit` bytes to `sink`; gives
+    /// their number and the bytes read.
     pub(super) async fn read(
         &self,
         mut response: Response,
         wire: Wire,
-        sink: &mut Sink<'_>,
+        limit: u64,
+        sink: &mut Taker<'_>,
     ) -> Result<(usize, u64), FetchError> {
         let nothing = [StatusCode::NOT_FOUND, StatusCode::NO_CONTENT].contains(&response.status());
         if nothing && self.not_found_is_empty {
@@ -191,9 +194,9 @@ impl Endpoint {
         }
         if response
             .content_length()
-            .is_some_and(|length| length > self.max_response)
+            .is_some_and(|length| length > limit)
         {
-            return Err(self.too_large());
+            return Err(self.too_large(limit));
         }
         let mut decoder = wire.decoder();
         let mut place = self.room.place();
@@ -205,16 +208,20 @@ impl Endpoint {
             .map_err(|error| self.broken_off(&error))?
         {
             bytes = bytes.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-            if bytes > self.max_response {
-                return Err(self.too_large());
+            if bytes > limit {
+                return Err(self.too_large(limit));
             }
+            let mut go_on = true;
             let mut counted = |series: Series<'_>| {
                 handed_on = handed_on.saturating_add(series.legend.len() + PER_SERIES);
-                sink(series);
+                go_on = go_on && sink(series);
             };
             decoder
                 .push(&chunk, &mut counted)
                 .map_err(|error| self.undecodable(error, wire))?;
+            if !go_on {
+                return Err(self.unasked());
+            }
             place
                 .takes(handed_on.saturating_add(decoder.held()))
                 .await
@@ -273,10 +280,20 @@ impl Endpoint {
         }
     }
 
-    fn too_large(&self) -> FetchError {
+    fn too_large(&self, limit: u64) -> FetchError {
         FetchError::TooLarge {
             url: self.shown.clone(),
-            limit: self.max_response,
+            limit,
+        }
+    }
+
+    /// What is said of a series that nobody asked for.
+    pub(super) fn unasked(&self) -> FetchError {
+        FetchError::Undecodable {
+            url: self.shown.clone(),
+            place: "a series".to_owned(),
+            what: "expected the number of its target before its name, which `aliasSub` puts there"
+                .to_owned(),
         }
     }
 
