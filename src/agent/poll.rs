@@ -3,11 +3,16 @@
 //!
 //! Each group has a task of its own, so a slow target delays nobody else. Late
 //! is not skipped silently: slots that passed meanwhile are counted and logged,
-//! and the newest is evaluated.
+//! and the newest is evaluated. Nor does a group end silently where this program
+//! is wrong: a panic is a fetch that failed, and the group goes on.
 
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
@@ -15,6 +20,7 @@ use super::fetch::{Failure, Fetched, Known, fetch};
 use super::health::Health;
 use super::keeper::Event;
 use super::slots::{Slots, Step, retry};
+use crate::alert::world::Report;
 use crate::alert::{Group, Timestamp, duration};
 use crate::deliver::text::name;
 use crate::graphite::Client;
@@ -44,6 +50,27 @@ pub struct Before {
 
 /// Evaluates a group at its slots until the assignment ends.
 pub async fn poll(
+    assignment: watch::Receiver<Assignment>,
+    mut before: Before,
+    events: mpsc::Sender<Event>,
+    health: Arc<Health>,
+) {
+    loop {
+        let begun = std::mem::take(&mut before);
+        let events = events.clone();
+        let slots = run(assignment.clone(), begun, events, Arc::clone(&health));
+        // in a box of its own: what waits between the slots is as small as can be
+        let Err(why) = unwound(Box::pin(slots)).await else {
+            return;
+        };
+        tracing::error!(
+            "a group's slots cannot be followed, going on from the present: {why}; this is a bug"
+        );
+        sleep(NAP).await;
+    }
+}
+
+async fn run(
     mut assignment: watch::Receiver<Assignment>,
     before: Before,
     events: mpsc::Sender<Event>,
@@ -87,11 +114,51 @@ pub async fn poll(
         }
         // in a box of its own: a thousand groups that wait hold no room for it
         let evaluation = evaluate(assignment.clone(), slot, &mut known, &events, &mut trouble);
-        let evaluation = Box::pin(evaluation);
+        let evaluation = Box::pin(unwound(evaluation));
         tokio::select! {
-            () = evaluation => {}
+            done = evaluation => if let Err(why) = done {
+                own_up(&group, slot, &why, &events).await;
+            },
             () = ended(&mut assignment) => return,
         }
+    }
+}
+
+/// What comes of `future`, or the words of the panic that it ends in.
+async fn unwound<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let result = AssertUnwindSafe(future).catch_unwind().await;
+    result.map_err(|panic| words(&*panic))
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no reason given").to_owned()
+}
+
+/// Says that evaluating `slot` ended in a panic: in the log, and as a failed
+/// fetch, of which somebody is told where it goes on so.
+async fn own_up(group: &Arc<Group>, slot: Timestamp, why: &str, events: &mpsc::Sender<Event>) {
+    tracing::error!(
+        alert = name(&group.name).as_str(),
+        "evaluating slot {slot} failed: {why}; this is a bug"
+    );
+    let report = Report {
+        answers: vec![None; group.alerts.len()],
+        failure: Some(format!(
+            "evaluating it failed: {why}; this is a bug of graphite-pager, whose log says where"
+        )),
+    };
+    let (done, judged) = oneshot::channel();
+    let event = Event::Evaluated {
+        group: Arc::clone(group),
+        slot,
+        report,
+        done,
+    };
+    // an error says that the agent stops
+    if events.send(event).await.is_ok() {
+        let _ = judged.await;
     }
 }
 
@@ -220,5 +287,55 @@ impl Trouble {
             );
         }
         self.0 = Some(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+
+    #[tokio::test]
+    async fn panic_is_a_value_with_its_words() {
+        assert_eq!(unwound(async { 1 }).await, Ok(1));
+        let panics: [(fn(), &str); 3] = [
+            (|| panic!("plain"), "plain"),
+            (|| panic!("with {}", 1), "with 1"),
+            (|| std::panic::panic_any(1), "no reason given"),
+        ];
+        for (panics, expected) in panics {
+            let future = async move { panics() };
+            assert_eq!(unwound(future).await, Err(expected.to_owned()));
+        }
+    }
+
+    fn group() -> Arc<Group> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("alerts.yml");
+        let yaml = "graphite: {url: 'http://graphite.example.com'}\n\
+            alerts: [{name: Load, target: a, critical: 1}, {name: Load, target: b, critical: 1}]\n";
+        std::fs::write(&file, yaml).unwrap();
+        let config = crate::config::load(&[file], &|_| None).unwrap().config;
+        Arc::clone(config.groups.first().unwrap())
+    }
+
+    #[tokio::test]
+    async fn panic_is_a_failed_fetch_of_the_whole_group() {
+        let (events, mut received) = mpsc::channel(1);
+        let (group, slot) = (group(), Timestamp::from_secs(60));
+        let said = own_up(&group, slot, "the words", &events);
+        let taken = async {
+            match received.recv().await {
+                Some(Event::Evaluated { report, done, .. }) => {
+                    let _ = done.send(true);
+                    report
+                }
+                _ => panic!("another event"),
+            }
+        };
+        let ((), report) = tokio::join!(said, taken);
+        assert!(matches!(report.answers.as_slice(), [None, None]));
+        let failure = report.failure.unwrap();
+        assert!(failure.contains("the words; this is a bug"), "{failure}");
     }
 }
