@@ -129,6 +129,8 @@ pub enum Failure {
     /// Left out of a 200 where others are asked for as well, and 503 alone: a
     /// carbonapi whose target failed.
     LeftOutAmongOthers,
+    /// Without this target's last series where others are asked for as well.
+    ShortAmongOthers,
     /// This head and beginning, then the same piece of a body for ever.
     Endless(Vec<u8>, Vec<u8>),
 }
@@ -252,6 +254,7 @@ struct World {
     picture_failure: Option<Failure>,
     post_refused: Option<u16>,
     json_only: bool,
+    no_alias_sub: bool,
     requests: Vec<Request>,
     /// Of right answers with data: when they were asked for, and written.
     answered: Vec<(Instant, Instant)>,
@@ -338,6 +341,11 @@ impl Graphite {
     /// Everything but json is refused with 400, as VictoriaMetrics does.
     pub fn json_only(&self, only: bool) {
         self.world().json_only = only;
+    }
+
+    /// `aliasSub` is refused with 400, as by a server that has no such function.
+    pub fn no_alias_sub(&self) {
+        self.world().no_alias_sub = true;
     }
 
     /// Closes the port and all connections: whoever asks is refused.
@@ -536,7 +544,10 @@ fn misbehave(stream: &mut TcpStream, failure: Failure, answer: &Answer) -> io::R
                 stream.write_all(&piece)?;
             }
         }
-        Failure::Slow(_) | Failure::LeftOut | Failure::LeftOutAmongOthers => {
+        Failure::Slow(_)
+        | Failure::LeftOut
+        | Failure::LeftOutAmongOthers
+        | Failure::ShortAmongOthers => {
             unreachable!("they end in the right answer")
         }
     }
@@ -680,7 +691,7 @@ impl World {
             .chain(request.targets().into_iter().filter_map(of_target));
         let alone = request.targets().len() == 1;
         failures.find_map(|failure| match failure {
-            Failure::LeftOut => None,
+            Failure::LeftOut | Failure::ShortAmongOthers => None,
             Failure::LeftOutAmongOthers => alone.then(|| Failure::status(503)),
             failure => Some(failure),
         })
@@ -708,6 +719,12 @@ impl World {
         if request.is_picture() {
             return Answer::new(200, "image/png", PICTURE);
         }
+        let mut parameters = request.parameters.iter();
+        let wrapped = |(_, value): &(String, String)| value.starts_with("aliasSub(");
+        if self.no_alias_sub && parameters.any(wrapped) {
+            let text = "Invalid parameters (Received request for unknown function: aliasSub)";
+            return Answer::new(400, "text/html", text);
+        }
         let now = epoch_now();
         let time = |name: &str, default: i64| {
             request
@@ -734,6 +751,7 @@ impl World {
 
     fn lines(&self, request: &Request, from: i64, until: i64) -> Vec<Line> {
         let mut lines = Vec::new();
+        let alone = request.targets().len() == 1;
         for (_, target) in request.parameters.iter().filter(|(key, _)| key == "target") {
             let (target, prefix) = without_prefix(target);
             let left_out = |failure: Option<&Failure>| {
@@ -745,7 +763,11 @@ impl World {
             if left_out(self.failure.as_ref()) || left_out(self.failures.get(target)) {
                 continue;
             }
-            for series in self.targets.get(target).into_iter().flatten() {
+            let mut all = self.targets.get(target).map_or(&[][..], Vec::as_slice);
+            if matches!(self.failures.get(target), Some(Failure::ShortAmongOthers)) && !alone {
+                all = all.split_last().map_or(&[], |(_, rest)| rest);
+            }
+            for series in all {
                 let (start, values) = series.window(from, until);
                 lines.push((
                     format!("{prefix}{}", series.legend),
