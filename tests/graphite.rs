@@ -11,12 +11,15 @@
 )]
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use graphite_pager::graphite::settings::Format;
 use graphite_pager::graphite::{
-    Client, FetchError, GraphLines, GraphWindow, Query, Series, Settings, graph_url,
+    Client, FetchError, GraphLines, GraphWindow, Query, Reader, Series, Settings, graph_url,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use url::Url;
 
 fn address() -> Url {
@@ -25,8 +28,12 @@ fn address() -> Url {
 }
 
 fn client(format: Format) -> Client {
+    client_of(address(), format)
+}
+
+fn client_of(url: Url, format: Format) -> Client {
     Client::new(&Settings {
-        url: address(),
+        url,
         public_url: None,
         username: None,
         password: None,
@@ -213,4 +220,163 @@ async fn a_graph_with_both_thresholds_is_a_picture() {
     let picture = client(Format::Auto).picture(&link).await.unwrap();
     // The header of a PNG: width and height at bytes 16 to 24.
     assert_eq!(picture[16..24], [0, 0, 2, 74, 0, 0, 1, 52]);
+}
+
+/// The same server at another address, and how many requests were posted there.
+async fn counted() -> (Url, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = format!("http://{}", listener.local_addr().unwrap());
+    let posted = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&posted);
+    let there = address().socket_addrs(|| None).unwrap()[0];
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let count = Arc::clone(&count);
+            let server = tokio::net::TcpStream::connect(there).await.unwrap();
+            tokio::spawn(async move {
+                let (mut asks, mut answered) = client.into_split();
+                let (mut answers, mut asked) = server.into_split();
+                let back = tokio::io::copy(&mut answers, &mut answered);
+                let forth = async {
+                    let mut bytes = vec![0; 64 << 10];
+                    while let Ok(length @ 1..) = asks.read(&mut bytes).await {
+                        // a request begins a piece: nobody sends the next before its answer
+                        if bytes.starts_with(b"POST /render") {
+                            count.fetch_add(1, Ordering::SeqCst);
+                        }
+                        asked.write_all(&bytes[..length]).await.unwrap();
+                    }
+                };
+                let _ = tokio::join!(back, forth);
+            });
+        }
+    });
+    (Url::parse(&here).unwrap(), posted)
+}
+
+/// Keeps what it takes.
+#[derive(Clone, Default)]
+struct Kept(Vec<Read>);
+
+impl Reader for Kept {
+    fn take(&mut self, series: Series<'_>) {
+        let points = series.points.map(|p| (p.at, p.value.to_string()));
+        let points = points.collect();
+        self.0.push((series.legend.into_owned(), points));
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Graphite: GRAPHITE_TEST_URL, CARBON_TEST_ADDR"]
+async fn targets_that_share_a_request_are_answered_as_each_alone() {
+    let minute = now() / 60 * 60;
+    let lines: Vec<_> = ["shared.a.load", "shared.b.load", "shared.c|d.load"]
+        .into_iter()
+        .flat_map(|name| (1..=9).map(move |ago| (name, ago as f64, minute - 60 * ago)))
+        .chain((1..=9).map(|ago| ("shared.tagged;host=web-1", 2.0, minute - 60 * ago)))
+        .collect();
+    write(&lines);
+    let targets = [
+        "shared.*.load",
+        // twice: what one does to its series is not seen by the other
+        "shared.a.load",
+        "shared.a.load",
+        "aliasByNode(shared.*.load, 1)",
+        "aliasByNode(shared.*.load, 1)",
+        "alias(shared.a.load, '5|x|')",
+        "aliasSub(shared.*.load, \"^shared\\.(.)\\.load$\", \"\\1|\")",
+        "aliasSub(shared.*.load, \"^\", \"3|\")",
+        "alias(shared.a.load, 'a b, c|d \"e\" ä 😀')",
+        "shared.*.load|scale(2)|alias(\"piped\")",
+        "template(shared.$host.load, host=\"b\")",
+        "group(shared.a.load, shared.b.load)",
+        "sumSeries(shared.*.load)",
+        "divideSeries(shared.a.load, shared.none)",
+        "movingAverage(shared.a.load, 3)",
+        "timeShift(shared.*.load, \"2min\")",
+        "summarize(shared.a.load, \"5min\", \"sum\")",
+        "sortByMaxima(shared.*.load)",
+        "seriesByTag('name=shared.tagged')",
+        "constantLine(7)",
+        "threshold(3, \"High|er\")",
+        "removeBelowValue(shared.*.load, 1e9)",
+        "shared.nothing",
+    ];
+    for format in [Format::Raw, Format::Json] {
+        let (url, posted) = counted().await;
+        let client = client_of(url, format);
+        wait_for(&client, "shared.*.load", 3).await;
+        wait_for(&client, "seriesByTag('name=shared.tagged')", 1).await;
+        let until = now();
+        let (from, until) = ((until - 600).to_string(), until.to_string());
+        let query = |target| Query {
+            target,
+            from: &from,
+            until: &until,
+        };
+        let shared = async || {
+            let asks = targets.map(|target| {
+                let client = client.clone();
+                async move {
+                    client
+                        .render_shared(&query(target), 0, &Kept::default())
+                        .await
+                }
+            });
+            let all = futures_util::future::join_all(asks).await;
+            let all = all.into_iter().map(|result| result.unwrap().0.0);
+            all.collect::<Vec<_>>()
+        };
+        let first = shared().await;
+        // of more than twenty, two requests each time; a busy machine may ask the second time alone
+        let second = shared().await;
+        assert!(posted.load(Ordering::SeqCst) >= 2);
+        for (n, target) in targets.iter().enumerate() {
+            let mut alone = Kept::default();
+            client
+                .render(&query(target), &mut |series| alone.take(series))
+                .await
+                .unwrap();
+            assert_eq!(first[n], alone.0, "{target}");
+            assert_eq!(second[n], alone.0, "{target}");
+            assert_eq!(alone.0.is_empty(), *target == "shared.nothing", "{target}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Graphite: GRAPHITE_TEST_URL, CARBON_TEST_ADDR"]
+async fn target_that_it_refuses_costs_those_that_share_its_request_nothing() {
+    for format in [Format::Auto, Format::Json] {
+        let client = client(format);
+        for round in 0..3 {
+            let until = (now() + round).to_string();
+            let from = (now() - 600).to_string();
+            let targets = [
+                "constantLine(1)",
+                "nofunc(a)",
+                "constantLine(2)",
+                "scale(constantLine(3),\"x\")",
+                "alias(constantLine(4), '1|x')",
+            ];
+            let asks = targets.map(|target| {
+                let query = Query {
+                    target,
+                    from: &from,
+                    until: &until,
+                };
+                let client = client.clone();
+                async move { client.render_shared(&query, 0, &Kept::default()).await }
+            });
+            let all = futures_util::future::join_all(asks).await;
+            let said = |n: usize| match &all[n] {
+                Ok((kept, _)) => kept.0[0].0.clone(),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!((said(0).as_str(), said(2).as_str()), ("1.0", "2.0"));
+            assert!(said(1).contains("unknown function: nofunc"), "{}", said(1));
+            assert!(said(3).contains("answered 500: "), "{}", said(3));
+            assert_eq!(said(4), "1|x");
+        }
+    }
 }
