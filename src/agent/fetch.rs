@@ -29,7 +29,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// How many series are known of each target, where anybody remembers.
+/// How many series each target had in its last answer, where anybody remembers.
 pub type Known = BTreeMap<String, usize>;
 
 /// What Graphite answered for one slot of a group.
@@ -42,17 +42,21 @@ pub struct Fetched {
 }
 
 /// Fetches everything that `group` needs for `slot`, in requests that it shares
-/// with whoever fetches for the same slot. It fails as a value: an alert whose
-/// fetch failed has no answer.
-pub async fn fetch(client: &Client, group: &Group, slot: Timestamp, known: &Known) -> Fetched {
+/// with whoever fetches for the same slot, and keeps `known` up to date. It fails
+/// as a value: an alert whose fetch failed has no answer.
+pub async fn fetch(client: &Client, group: &Group, slot: Timestamp, known: &mut Known) -> Fetched {
     let alerts = group
         .alerts
         .iter()
         .map(|alert| fetch_alert(client, alert, slot, known));
+    let answers = join_all(alerts).await;
     let mut fetched = Fetched::default();
-    for answer in join_all(alerts).await {
+    for (alert, answer) in group.alerts.iter().zip(answers) {
         match answer {
-            Ok(answer) => fetched.report.answers.push(Some(answer)),
+            Ok(answer) => {
+                count(alert, &answer, known);
+                fetched.report.answers.push(Some(answer));
+            }
             Err(failures) => {
                 fetched.report.answers.push(None);
                 fetched.failures.extend(failures);
@@ -61,6 +65,22 @@ pub async fn fetch(client: &Client, group: &Group, slot: Timestamp, known: &Know
     }
     fetched.report.failure = fetched.failures.first().map(ToString::to_string);
     fetched
+}
+
+/// Notes how many series each target of `alert` has.
+fn count(alert: &Alert, answer: &Answer, known: &mut Known) {
+    let mut counts = vec![0; alert.targets.len()];
+    for seen in &answer.series {
+        if let Some(count) = counts.get_mut(usize::from(seen.target)) {
+            *count += 1;
+        }
+    }
+    for (target, count) in alert.targets.iter().zip(counts) {
+        match known.get_mut(target.as_str()) {
+            Some(known) => *known = count,
+            None => drop(known.insert(target.to_string(), count)),
+        }
+    }
 }
 
 async fn fetch_alert(
@@ -76,11 +96,11 @@ async fn fetch_alert(
         .map_or_else(|| slot.as_secs().to_string(), |u| u.render(slot));
     let window = window(alert, slot);
     let (from, until) = (from.as_str(), until.as_str());
-    let targets = alert.targets.iter().zip(0_u16..).map(|(target, index)| {
+    let targets = alert.targets.iter().enumerate().map(|(index, target)| {
         let reader = Readings {
             reduce: alert.reduce,
             window,
-            target: index,
+            target: u16::try_from(index).unwrap_or(u16::MAX),
             seen: Vec::new(),
         };
         let target = target.as_str();

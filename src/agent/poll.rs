@@ -220,10 +220,6 @@ async fn evaluate(
         };
         let Fetched { report, failures } = fetch(&client, &group, slot, known).await;
         trouble.note(&group, &failures);
-        if failures.is_empty() {
-            // from here on the client knows better
-            known.clear();
-        }
         let (done, judged) = oneshot::channel();
         let event = Event::Evaluated {
             group: Arc::clone(&group),

@@ -123,8 +123,8 @@ async fn judge_all(client: &Client, groups: &[Arc<Group>], worst: &mut Worst) ->
     let slot = Timestamp::from_secs(now().as_secs());
     let fetches = groups.iter().enumerate().map(|(index, group)| async move {
         // nothing is remembered here
-        let known = Known::default();
-        (index, group, fetch(client, group, slot, &known).await)
+        let mut known = Known::default();
+        (index, group, fetch(client, group, slot, &mut known).await)
     });
     let mut fetches = futures_util::stream::iter(fetches).buffer_unordered(client.ahead());
     let mut progress = Progress::new(groups.len());

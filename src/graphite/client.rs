@@ -132,8 +132,8 @@ impl Client {
 
     /// Asks for `query`, in one request with others that are asked for the same
     /// window at the same moment, and has `reader` take each series as it arrives.
-    /// The caller knows of `known` series: fewer are believed only where they are
-    /// the answer to a request for this target alone.
+    /// The caller knows of `known` series: fewer, or none, are believed only where
+    /// they are the answer to a request for this target alone.
     ///
     /// # Errors
     ///

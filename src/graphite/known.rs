@@ -7,8 +7,8 @@
 //! - Whoever failed alone goes alone until it works.
 //! - Whoever was empty goes alone until it is not: it would have to be asked
 //!   alone after each shared answer anyway.
-//! - Whoever works alone though its shared request was refused, or returns more
-//!   alone, goes alone for a while that doubles each time.
+//! - Whoever works alone though its shared request was refused or had no answer
+//!   in time, or returns more alone, goes alone for a while that doubles each time.
 //! - Whoever is slow or large goes alone, as it costs others time to wait for it.
 
 use std::collections::HashMap;
@@ -40,7 +40,7 @@ const TOOK: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_millis(800);
 
 /// Most doublings of the time that somebody goes alone: 512 slots.
-const STRIKES: u32 = 10;
+const STRIKES: u32 = 9;
 
 /// Targets that were not asked for during this time are forgotten.
 const FORGET: Duration = Duration::from_secs(2 * 24 * 60 * 60);
@@ -105,11 +105,10 @@ pub(super) fn patience(timeout: Duration) -> Duration {
 /// What is known of one target.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
-    /// Of the last answer that was believed.
-    series: usize,
+    /// Of the last answer that was believed: it had no series, its size, its time.
+    empty: bool,
     bytes: u64,
     took: Duration,
-    answered: bool,
     /// Its last request, alone, failed; and that was for want of time.
     failed: bool,
     hung: bool,
@@ -179,22 +178,14 @@ impl Memory {
         let Some(known) = self.targets.get(&wish.key) else {
             return wish.wraps;
         };
-        let empty = known.answered && known.series == 0;
         let small = known.bytes <= ANSWER && known.took <= TOOK;
-        wish.wraps && !known.failed && !empty && known.alone == 0 && small
+        wish.wraps && !known.failed && !known.empty && known.alone == 0 && small
     }
 
     /// How many bytes all of them are expected to be answered with.
     pub(super) fn expected(&self, keys: impl Iterator<Item = Key>) -> u64 {
         let known = keys.filter_map(|key| self.targets.get(&key));
         known.fold(0, |sum, known| sum.saturating_add(known.bytes))
-    }
-
-    /// Whether `series` in a shared answer are all that there are, as far as is
-    /// known; the caller knows of `known`.
-    pub(super) fn is_whole(&self, key: Key, series: usize, known: usize) -> bool {
-        let last = self.targets.get(&key).map_or(0, |known| known.series);
-        series > 0 && series >= known.max(last)
     }
 
     /// Whether it is going to fail, as far as is known.
@@ -225,10 +216,12 @@ impl Memory {
         known.alone = known.alone.saturating_sub(1);
         if let Came::Answer { series, .. } = came {
             match why {
-                Why::Refused => known.strike(),
-                Why::Short(shared) if shared < series => known.strike(),
+                Why::Refused => known.strike(0),
+                Why::Short(shared) if shared < series => known.strike(0),
+                // it was another that hung, most likely: once costs it no slot
+                Why::TimedOut => known.strike(1),
                 Why::Trial => known.tried = true,
-                Why::Short(_) | Why::Solo | Why::TimedOut => {}
+                Why::Short(_) | Why::Solo => {}
             }
         }
         known.take(came);
@@ -254,17 +247,18 @@ impl Known {
                 bytes,
                 took,
             } => {
-                (self.series, self.bytes, self.took) = (series, bytes, took);
-                (self.answered, self.failed, self.hung) = (true, false, false);
+                (self.empty, self.bytes, self.took) = (series == 0, bytes, took);
+                (self.failed, self.hung) = (false, false);
             }
             Came::Failed => (self.failed, self.hung) = (true, false),
             Came::TimedOut => (self.failed, self.hung) = (true, true),
         }
     }
 
-    fn strike(&mut self) {
+    /// Goes alone for twice as long as the last time, but for `less` slots.
+    fn strike(&mut self, less: u32) {
+        self.alone = (1_u32 << self.strikes).saturating_sub(less);
         self.strikes = self.strikes.saturating_add(1).min(STRIKES);
-        self.alone = 1 << (self.strikes - 1);
     }
 }
 
@@ -287,5 +281,167 @@ impl Sum {
 
     fn fits(self, request: usize) -> bool {
         self.request <= request && self.answer <= ANSWER && self.took <= TOOK
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )]
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1000);
+
+    fn wish(number: u64) -> Wish {
+        Wish {
+            key: Key(number),
+            bytes: 100,
+            wraps: true,
+        }
+    }
+
+    fn answer(series: usize, bytes: u64, millis: u64) -> Came {
+        Came::Answer {
+            series,
+            bytes,
+            took: Duration::from_millis(millis),
+        }
+    }
+
+    fn cut(memory: &Memory, count: u64) -> Vec<Vec<usize>> {
+        let wishes: Vec<Wish> = (0..count).map(wish).collect();
+        memory.cut(&wishes, None)
+    }
+
+    fn sizes(memory: &Memory, count: u64) -> Vec<usize> {
+        cut(memory, count).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn unknown_targets_share_in_equal_parts() {
+        let memory = Memory::default();
+        assert_eq!(sizes(&memory, 0), [0; 0]);
+        assert_eq!(sizes(&memory, 20), [20]);
+        assert_eq!(sizes(&memory, 21), [11, 10]);
+        assert_eq!(sizes(&memory, 41), [14, 14, 13]);
+    }
+
+    #[test]
+    fn requests_are_as_large_and_as_slow_as_they_may_be() {
+        let mut memory = Memory::default();
+        for number in 0..10 {
+            memory.shared(Key(number), answer(1, 300 << 10, 10), NOW);
+        }
+        assert_eq!(sizes(&memory, 10), [3, 3, 3, 1]);
+        for number in 0..10 {
+            memory.shared(Key(number), answer(1, 100, 60), NOW);
+        }
+        assert_eq!(sizes(&memory, 10), [4, 4, 2]);
+        let wishes: Vec<Wish> = (10..20).map(wish).collect();
+        let short = memory.cut(&wishes, Some(500));
+        assert_eq!(short.iter().map(Vec::len).collect::<Vec<_>>(), [5, 5]);
+    }
+
+    #[test]
+    fn who_is_large_slow_empty_or_failing_goes_alone_behind_the_others_until_it_is_not() {
+        for came in [
+            answer(1, 2 << 20, 1),
+            answer(1, 100, 300),
+            answer(0, 0, 1),
+            Came::Failed,
+            Came::TimedOut,
+        ] {
+            let mut memory = Memory::default();
+            memory.alone(Key(1), Why::Solo, came, NOW);
+            assert_eq!(cut(&memory, 3), [vec![0, 2], vec![1]], "{came:?}");
+            memory.alone(Key(1), Why::Solo, answer(1, 100, 1), NOW);
+            assert_eq!(sizes(&memory, 3), [3], "{came:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_an_argument_goes_alone() {
+        let odd = Wish {
+            wraps: false,
+            ..wish(0)
+        };
+        let cuts = Memory::default().cut(&[odd, wish(1), wish(2)], None);
+        assert_eq!(cuts, [vec![1, 2], vec![0]]);
+    }
+
+    /// How many slots it goes alone after each time that `why` sent it there, in a row.
+    fn waits(why: Why) -> Vec<usize> {
+        let mut memory = Memory::default();
+        let good = answer(3, 100, 1);
+        let mut wait = || {
+            memory.alone(Key(0), why, good, NOW);
+            let mut slots = 0;
+            while cut(&memory, 2).len() > 1 {
+                memory.alone(Key(0), Why::Solo, good, NOW);
+                slots += 1;
+            }
+            slots
+        };
+        (0..11).map(|_| wait()).collect()
+    }
+
+    #[test]
+    fn who_works_alone_alone_goes_alone_for_a_time_that_doubles() {
+        let doubled = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 512];
+        assert_eq!(waits(Why::Refused), doubled);
+        assert_eq!(waits(Why::Short(2)), doubled);
+        assert_eq!(waits(Why::TimedOut), doubled.map(|slots| slots - 1));
+        for why in [Why::Solo, Why::Trial, Why::Short(3), Why::Short(4)] {
+            assert_eq!(waits(why), [0; 11], "{why:?}");
+        }
+    }
+
+    #[test]
+    fn who_worked_with_others_begins_with_one_slot_again() {
+        let mut memory = Memory::default();
+        let good = answer(1, 100, 1);
+        for _ in 0..5 {
+            memory.alone(Key(0), Why::Refused, good, NOW);
+        }
+        memory.shared(Key(0), good, NOW);
+        memory.alone(Key(0), Why::Refused, good, NOW);
+        memory.alone(Key(0), Why::Solo, good, NOW);
+        assert_eq!(sizes(&memory, 2), [2]);
+    }
+
+    #[test]
+    fn targets_that_nobody_asks_for_are_forgotten() {
+        let mut memory = Memory::default();
+        for number in 0..100_000 {
+            let now = Duration::from_secs(number * 60);
+            memory.shared(Key(number), answer(1, 1, 1), now);
+        }
+        // two days of a new one each minute, twice as many before they are looked for
+        assert!(memory.targets.len() <= 2 * 2880 + 1024);
+    }
+
+    #[test]
+    fn same_target_of_the_next_slot_is_the_same_and_another_window_is_not() {
+        let key = |target, from, until| {
+            Key::of(&Query {
+                target,
+                from,
+                until,
+            })
+        };
+        assert_eq!(key("a", "1000", "1300"), key("a", "1060", "1360"));
+        assert_eq!(key("a", "midnight", "1300"), key("a", "midnight", "1360"));
+        assert_ne!(key("a", "1000", "1300"), key("b", "1000", "1300"));
+        assert_ne!(key("a", "1000", "1300"), key("a", "1000", "90000"));
+    }
+
+    #[test]
+    fn a_shared_request_has_less_time_than_one_alone() {
+        let millis = |millis| patience(Duration::from_millis(millis)).as_millis();
+        assert_eq!([millis(30_000), millis(1000)], [800, 500]);
     }
 }

@@ -192,8 +192,13 @@ impl Sharing {
                 tokio::spawn(gather(client.clone(), span));
             }
         }
-        // an error: the task that had it died
-        told.await.unwrap_or(Verdict::Alone(Why::Solo))
+        // an error: the task that had it died; and should it be forgotten, it
+        // is not waited for without an end
+        let end = client.0.patience().saturating_mul(2);
+        let told = timeout(end, told).await;
+        told.ok()
+            .and_then(Result::ok)
+            .unwrap_or(Verdict::Alone(Why::Solo))
     }
 
     /// A turn for one of those that are allowed few, where this is one of them.
@@ -262,7 +267,7 @@ fn bytes(target: &str) -> usize {
 async fn gather(client: Client, span: Span) {
     let sharing = &client.0.sharing;
     let begun = Instant::now();
-    let mut before = 0;
+    let mut before = 1;
     loop {
         sleep(QUIET).await;
         let count = sharing.state().rounds.get(&span).map_or(0, Vec::len);
@@ -412,7 +417,7 @@ fn settle(client: &Client, jobs: Vec<Job>, summary: Summary, took: Duration) {
         state.works = true;
         for job in &jobs {
             let series = job.series;
-            let is_whole = state.memory.is_whole(job.wish.key, series, job.known);
+            let is_whole = series > 0 && series >= job.known;
             let bytes = share_of(summary.bytes, job.weight, weights);
             whole.push((is_whole, bytes));
             if is_whole {

@@ -437,7 +437,7 @@ async fn what_is_left_out_of_a_shared_answer_is_asked_for_alone() {
 }
 
 #[tokio::test]
-async fn fewer_series_than_before_are_believed_once_they_were_asked_for_alone() {
+async fn fewer_series_than_are_known_are_believed_once_they_were_asked_for_alone() {
     let count = Arc::new(AtomicUsize::new(3));
     let series = Arc::clone(&count);
     let fake = Fake::start(move |request| {
@@ -449,21 +449,22 @@ async fn fewer_series_than_before_are_believed_once_they_were_asked_for_alone() 
     })
     .await;
     let client = client(&fake);
-    let check = async |until: &str, requests: &[usize]| {
+    let check = async |until: &str, known: usize, requests: &[usize]| {
         let before = fake.requests().len();
-        let all = ask(&client, &["a", "b"], until).await;
+        let all = ask_known(&client, &[("a", known), ("b", 0)], until).await;
         let count = count.load(SeqCst);
         assert!(all.into_iter().all(|result| result.unwrap().len() == count));
         assert_eq!(sizes(&fake)[before..], *requests);
     };
-    check("200", &[2]).await;
+    check("200", 0, &[2]).await;
+    check("201", 3, &[2]).await;
     count.store(2, SeqCst);
-    check("201", &[2, 1, 1]).await;
-    check("202", &[2]).await;
+    check("202", 3, &[2, 1]).await;
+    check("203", 2, &[2]).await;
     count.store(4, SeqCst);
-    check("203", &[2]).await;
+    check("204", 2, &[2]).await;
     count.store(3, SeqCst);
-    check("204", &[2, 1, 1]).await;
+    check("205", 4, &[2, 1]).await;
 }
 
 #[tokio::test]
