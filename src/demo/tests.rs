@@ -123,6 +123,21 @@ async fn a_form_is_read_like_a_query_string() {
 }
 
 #[tokio::test]
+async fn targets_that_share_a_request_are_told_apart() {
+    let running = Running::start().await;
+    let form = "target=aliasSub(alias(demo.*.wave%2C+%27a|b%27)%2C+%22%5E%22%2C+%220|%22)\
+        &target=aliasSub(demo.*.none%2C+%22%5E%22%2C+%221|%22)\
+        &target=aliasSub(aliasByNode(demo.*.wave%2C+2)%2C+%22%5E%22%2C+%222|%22)&format=raw";
+    let answer = running.send("POST /render", form).await;
+    let names: Vec<_> = answer
+        .body
+        .lines()
+        .map(|line| line.split(',').next().unwrap())
+        .collect();
+    assert_eq!(names, ["0|a|b", "2|wave"]);
+}
+
+#[tokio::test]
 async fn an_unknown_function_is_refused_in_graphites_words() {
     let running = Running::start().await;
     let answer = running

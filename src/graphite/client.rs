@@ -9,6 +9,7 @@
 //! moment at which it may start. Waiting for that moment has a bound of its own,
 //! four times as long, so that a hanging server holds nobody up for ever.
 
+mod caller;
 mod share;
 
 use std::borrow::Cow;
@@ -23,7 +24,8 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use self::share::{Sharing, Verdict};
+use self::caller::Verdict;
+use self::share::Sharing;
 use super::decode::{Content, Sink};
 use super::error::{ClientError, FetchError};
 use super::known::{Came, Key};

@@ -29,12 +29,12 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use url::form_urlencoded::byte_serialize;
 
+use super::caller::{Job, Router, Verdict, Waiting};
 use super::{Ask, Client, LONGEST_QUERY, Query, Summary};
 use crate::graphite::error::FetchError;
 use crate::graphite::known::{self, Came, Key, Memory, TARGETS, Why, Wish};
 use crate::graphite::prefix;
 use crate::graphite::reader::Reader;
-use crate::graphite::series::Series;
 
 /// Others are waited for until none has come for so long ...
 const QUIET: Duration = Duration::from_millis(10);
@@ -67,6 +67,8 @@ struct State {
     memory: Memory,
     /// A shared request has worked.
     works: bool,
+    /// None had, when one was cut in halves to see whether it is for one target.
+    tries: bool,
     /// Nothing is shared before this instant.
     unable_until: Option<Instant>,
     /// POST was refused: shared requests are as short as a GET may be.
@@ -77,74 +79,6 @@ struct State {
 
 /// `from` and `until`.
 type Span = (Box<str>, Box<str>);
-
-/// What somebody who asked is told.
-pub(super) enum Verdict<R> {
-    Served(R, Summary),
-    Failed(FetchError),
-    Alone(Why),
-}
-
-/// A target that waits to be asked for, with whoever asked.
-struct Job {
-    wish: Wish,
-    target: Box<str>,
-    /// Series that the caller knows of.
-    known: usize,
-    /// Series that came, and roughly how many bytes they were.
-    series: usize,
-    weight: usize,
-    caller: Box<dyn Caller>,
-}
-
-impl std::fmt::Debug for Job {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Job").field(&self.target).finish()
-    }
-}
-
-/// Whoever asked, whatever its reader is.
-trait Caller: Send {
-    fn begin(&mut self);
-    fn take(&mut self, series: Series<'_>);
-    fn is_gone(&self) -> bool;
-    fn served(self: Box<Self>, summary: Summary);
-    fn failed(self: Box<Self>, error: FetchError);
-    fn alone(self: Box<Self>, why: Why);
-}
-
-struct Waiting<R> {
-    fresh: R,
-    reader: R,
-    reply: oneshot::Sender<Verdict<R>>,
-}
-
-// Whoever is gone by then does not miss what it is told.
-impl<R: Reader> Caller for Waiting<R> {
-    fn begin(&mut self) {
-        self.reader = self.fresh.clone();
-    }
-
-    fn take(&mut self, series: Series<'_>) {
-        self.reader.take(series);
-    }
-
-    fn is_gone(&self) -> bool {
-        self.reply.is_closed()
-    }
-
-    fn served(self: Box<Self>, summary: Summary) {
-        let _ = self.reply.send(Verdict::Served(self.reader, summary));
-    }
-
-    fn failed(self: Box<Self>, error: FetchError) {
-        let _ = self.reply.send(Verdict::Failed(error));
-    }
-
-    fn alone(self: Box<Self>, why: Why) {
-        let _ = self.reply.send(Verdict::Alone(why));
-    }
-}
 
 impl Sharing {
     pub(super) fn new(concurrency: usize) -> Self {
@@ -174,6 +108,7 @@ impl Sharing {
             known,
             series: 0,
             weight: 0,
+            halved: false,
             caller: Box::new(Waiting {
                 fresh: reader.clone(),
                 reader: reader.clone(),
@@ -241,10 +176,11 @@ impl State {
         }
     }
 
-    /// Those of `jobs` who share a request, those who do not last.
-    fn cut(&self, jobs: Vec<Job>, until: &str) -> Vec<Vec<Job>> {
+    /// Those of `jobs` who share a request, those who do not last; `posts`: it
+    /// may be as long as one that is posted.
+    fn cut(&self, jobs: Vec<Job>, until: &str, posts: bool) -> Vec<Vec<Job>> {
         let wishes: Vec<Wish> = jobs.iter().map(|job| job.wish).collect();
-        let request = self.short.then_some(LONGEST_QUERY);
+        let request = (self.short || !posts).then_some(LONGEST_QUERY);
         let cuts = match self.timed_out(until) || self.is_unable() {
             true => (0..jobs.len()).map(|index| vec![index]).collect(),
             false => self.memory.cut(&wishes, request),
@@ -279,7 +215,7 @@ async fn gather(client: Client, span: Span) {
     let cuts = {
         let mut state = sharing.state();
         let jobs = state.rounds.remove(&span).unwrap_or_default();
-        state.cut(jobs, &span.1)
+        state.cut(jobs, &span.1, client.0.posts())
     };
     serve_all(&client, &span, cuts, Why::Solo);
 }
@@ -366,43 +302,6 @@ fn serve(
 /// What asking for a target costs beside the bytes of its answer, in such bytes.
 const COST: usize = 1000;
 
-/// Hands each series of a shared answer to whoever asked for it.
-struct Router<'j> {
-    jobs: &'j mut [Job],
-    /// A series came that nobody asked for.
-    stray: bool,
-}
-
-impl Router<'_> {
-    /// Says whether reading on makes sense.
-    fn take(&mut self, series: Series<'_>) -> bool {
-        let Series {
-            legend,
-            step,
-            points,
-        } = series;
-        let length = legend.len();
-        let found = prefix::unwrap(legend);
-        let found = found.and_then(|(number, own)| Some((self.jobs.get_mut(number)?, own)));
-        let Some((job, legend)) = found else {
-            self.stray = true;
-            return false;
-        };
-        job.series += 1;
-        let values = points.size_hint().1.unwrap_or_default();
-        job.weight = job
-            .weight
-            .saturating_add(length)
-            .saturating_add(values.saturating_mul(5));
-        job.caller.take(Series {
-            legend,
-            step,
-            points,
-        });
-        true
-    }
-}
-
 /// A whole answer came: whoever is short of series asks alone.
 fn settle(client: &Client, jobs: Vec<Job>, summary: Summary, took: Duration) {
     let sharing = &client.0.sharing;
@@ -474,26 +373,33 @@ fn refused(client: &Client, span: &Span, jobs: Vec<Job>, ask: &Ask, error: &Fetc
     let mut state = sharing.state();
     if no_post && !state.short && ask.targets.len() > LONGEST_QUERY {
         state.short = true;
-        let cuts = state.cut(jobs, &span.1);
+        let cuts = state.cut(jobs, &span.1, false);
         drop(state);
         return serve_all(client, span, cuts, Why::Solo);
     }
-    if state.works {
-        drop(state);
-        return halves(client, span, jobs);
-    }
     // each of them worked alone, and yet they do not together
     let able = jobs.iter().all(|job| state.memory.is_tried(job.wish.key));
-    drop(state);
-    if able {
+    if !state.works && able {
+        drop(state);
         client.cannot_share(&error.to_string());
+        return each_alone(jobs, Why::Trial);
     }
-    each_alone(jobs, Why::Trial);
-}
-
-fn halves(client: &Client, span: &Span, mut jobs: Vec<Job>) {
-    let second = jobs.split_off(jobs.len() / 2);
-    serve_all(client, span, vec![jobs, second], Why::Refused);
+    // one of a server that may not be able to share: to find a culprit in each
+    // request of such a one would take twice as many requests as targets
+    let halved = jobs.iter().all(|job| job.halved);
+    let cuts = state.works || halved || !std::mem::replace(&mut state.tries, true);
+    let why = match state.works {
+        true => Why::Refused,
+        false => Why::Trial,
+    };
+    drop(state);
+    if !cuts {
+        return each_alone(jobs, why);
+    }
+    let mut first = jobs;
+    first.iter_mut().for_each(|job| job.halved = true);
+    let second = first.split_off(first.len() / 2);
+    serve_all(client, span, vec![first, second], why);
 }
 
 impl Client {
@@ -510,6 +416,11 @@ impl Client {
 }
 
 impl super::Inner {
+    /// Whether POST works, as far as is known.
+    fn posts(&self) -> bool {
+        !self.refuses_post.load(super::Relaxed)
+    }
+
     /// The request for all of `jobs`.
     fn ask(&self, span: &Span, jobs: &[Job], limit: u64) -> Ask {
         let wrapped = jobs
