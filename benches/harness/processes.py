@@ -2,8 +2,8 @@
 
 import json
 import os
-import shutil
 import subprocess
+import tempfile
 import time
 import urllib.request
 
@@ -24,10 +24,10 @@ class Bench:
     """What all works are measured with."""
 
     def __init__(self, agent, server, folder, chosen):
-        self.agent, self.server, self.folder = agent, server, folder
+        self.agent, self.server = agent, server
         self.cycles, self.format = chosen.cycles, chosen.format
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)
+        # not in memory, as a temporary folder may be: stores are real files
+        self.folder = tempfile.mkdtemp(prefix="run-", dir=folder)
 
     def file(self, name, text):
         """Writes a file for a work; gives its path."""
