@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -75,17 +75,35 @@ impl std::error::Error for TlsError {}
 /// Where `extra_ca` cannot be read or holds no certificate, and where there is
 /// no authority at all: every https connection would fail later, one by one.
 pub fn client_config(extra_ca: Option<&Path>) -> Result<ClientConfig, TlsError> {
+    let Some(path) = extra_ca else {
+        return with_roots(system()?);
+    };
     let mut roots = RootCertStore::empty();
-    if let Some(path) = extra_ca {
-        add_file(&mut roots, path)?;
+    add_file(&mut roots, path)?;
+    if let Ok(system) = system() {
+        roots.roots.extend(system.roots.iter().cloned());
+    }
+    with_roots(Arc::new(roots))
+}
+
+/// The system's authorities. They are read once, and all clients share them: a
+/// hundred and forty certificates take milliseconds and a good part of the
+/// memory of an agent that has little to do. Where there are none, the next
+/// client looks again.
+fn system() -> Result<Arc<RootCertStore>, TlsError> {
+    static SYSTEM: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    if let Some(roots) = SYSTEM.get() {
+        return Ok(Arc::clone(roots));
     }
     let system = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(system.certs);
     if roots.is_empty() {
         let why = system.errors.first().map(ToString::to_string);
         return Err(TlsError::NoRoots { why });
     }
-    with_roots(roots)
+    roots.roots.shrink_to_fit();
+    Ok(Arc::clone(SYSTEM.get_or_init(|| Arc::new(roots))))
 }
 
 /// The same for a client that is meant to speak plain http: a machine without
@@ -97,12 +115,12 @@ pub fn client_config(extra_ca: Option<&Path>) -> Result<ClientConfig, TlsError> 
 /// Where `extra_ca` cannot be read or holds no certificate.
 pub fn client_config_for_plain(extra_ca: Option<&Path>) -> Result<ClientConfig, TlsError> {
     match client_config(extra_ca) {
-        Err(TlsError::NoRoots { .. }) => with_roots(RootCertStore::empty()),
+        Err(TlsError::NoRoots { .. }) => with_roots(Arc::new(RootCertStore::empty())),
         result => result,
     }
 }
 
-fn with_roots(roots: RootCertStore) -> Result<ClientConfig, TlsError> {
+fn with_roots(roots: Arc<RootCertStore>) -> Result<ClientConfig, TlsError> {
     // Named here rather than taken from the process: tests and `main` then
     // agree without an order in which things must be called.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
