@@ -663,3 +663,33 @@ fn thousand_alerts_fit_into_twenty_megabytes() {
     println!("resident beside the program: {kib} KiB");
     assert!(kib < 12 * 1024, "{kib} KiB are resident");
 }
+
+/// Variables that the agent runs with.
+#[cfg(target_env = "gnu")]
+fn environment(agent: &Agent) -> Vec<String> {
+    let process = format!("/proc/{}", agent.pid().as_raw_nonzero());
+    let text = std::fs::read(format!("{process}/environ")).unwrap();
+    let variables = text.split(|&byte| byte == 0);
+    variables
+        .map(|variable| String::from_utf8_lossy(variable).into_owned())
+        .collect()
+}
+
+#[cfg(target_env = "gnu")]
+#[test]
+fn the_agent_runs_on_one_heap_unless_somebody_chose_otherwise() {
+    let graphite = graphite(30.0);
+    for (chosen, expected) in [(None, "1"), (Some("3"), "3")] {
+        let mut setup = setup(&graphite, LOAD);
+        if let Some(chosen) = chosen {
+            setup = setup.env("MALLOC_ARENA_MAX", chosen);
+        }
+        let mut agent = setup.start();
+        // it is the process that was started, with the words that it was started with
+        agent.wait_stdout("[CRITICAL]");
+        let heaps = environment(&agent);
+        let expected = format!("MALLOC_ARENA_MAX={expected}");
+        assert!(heaps.contains(&expected), "{heaps:?}");
+        assert!(agent.stop().success());
+    }
+}

@@ -163,6 +163,11 @@ fn fail(why: &dyn std::fmt::Display) {
 }
 
 impl Cli {
+    /// Whether the command is one that runs until it is stopped.
+    pub fn stays(&self) -> bool {
+        matches!(self.command, Command::Run(_) | Command::Demo(_))
+    }
+
     /// Carries out the command.
     pub fn run(self) -> ExitCode {
         self.logs.start(match self.command {
