@@ -386,6 +386,9 @@ impl<'s> Day<'s> {
                     "clock: forward"
                 });
                 self.offset += by;
+                if by < 0 {
+                    self.told.clock_set_back(self.now);
+                }
                 self.excuse_all(self.now + HOUR);
                 self.rouse();
             }
@@ -537,7 +540,8 @@ impl<'s> Day<'s> {
             .iter()
             .map(|(name, head)| (Arc::clone(name), done_with(head)))
             .collect();
-        let world = World::new(self.configured.setup.clone(), saved, now);
+        let mut world = World::new(self.configured.setup.clone(), saved, now);
+        world.tick(now);
         self.mirror
             .restarted(&self.configured.model, now.as_millis());
         let mut process = Process {

@@ -515,6 +515,13 @@ impl Told {
         self.due.clear();
     }
 
+    /// Nothing can have been waited for since an instant that is not over yet.
+    pub fn clock_set_back(&mut self, now: i64) {
+        for since in self.listening.values_mut() {
+            *since = now;
+        }
+    }
+
     /// Something at or near this address keeps it from being told.
     pub fn excuse(&mut self, address: &str, now: i64) {
         self.excused.insert(address.to_owned(), now);

@@ -172,7 +172,8 @@ impl World {
         let incident = self.incidents.get(&key.0)?;
         let situation = self.situation(incident, &names, &key.1, now);
         let first = self.deliveries.get(key)?.clone();
-        // one mail for all addresses that are owed the same
+        // one mail for all addresses that are owed the same; a second reminder
+        // under the first one's name is one that mail programs leave out
         let recipients = self
             .deliveries
             .of(key.0)
@@ -181,6 +182,7 @@ impl World {
             .filter(|other| {
                 self.deliveries.get(other).is_some_and(|delivery| {
                     delivery.owes(incident, policy, &situation) == Owes::Now(tell)
+                        && (tell != Tell::Reminder || delivery.reminders == first.reminders)
                         && (delivery.told, delivery.perhaps) == (first.told, first.perhaps)
                         && delivery.not_before(level, now).is_none()
                 })

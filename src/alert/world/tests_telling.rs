@@ -855,6 +855,34 @@ fn a_reminder_that_fails_is_the_same_one_again() {
     assert_eq!(bench.next("mail").unwrap(), first);
 }
 
+#[test]
+fn addresses_that_stand_at_different_reminders_have_a_mail_each() {
+    let mail = Policy {
+        repeat: Some(HOUR),
+        recipients: vec![Arc::from("a"), Arc::from("b")],
+        ..messaging("mail")
+    };
+    let mut bench = Bench::new(vec![mail]);
+    bench.judge(&[("web-1", 25.0)]);
+    bench.hears("mail");
+    bench.wait(HOUR);
+    let first = bench.next("mail").unwrap();
+    bench
+        .world
+        .settled(&first, &[Outcome::Accepted, later()], bench.now);
+    bench.wait(HOUR);
+    let mut reminders = Vec::new();
+    while let Some(job) = bench.next("mail") {
+        reminders.push((job.recipients.clone(), job.reminder));
+        bench.settle(&job, &Outcome::Accepted);
+    }
+    reminders.sort();
+    assert_eq!(
+        reminders,
+        [(vec![Arc::from("a")], 2), (vec![Arc::from("b")], 1)]
+    );
+}
+
 // --- keys ----------------------------------------------------------------------
 
 #[test]
