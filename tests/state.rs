@@ -149,13 +149,11 @@ impl Agent {
 
 fn answer(series: &[(&str, Option<f64>)]) -> Option<Answer> {
     let seen = series.iter().map(|(legend, value)| Seen {
-        legend: Arc::from(*legend),
+        legend,
         value: value.map(|value| Value { value, at: at(0) }),
         target: 0,
     });
-    Some(Answer {
-        series: seen.collect(),
-    })
+    Some(seen.collect())
 }
 
 fn one(value: f64) -> Vec<Option<Answer>> {
@@ -182,7 +180,8 @@ fn quiet_evaluation_writes_no_row_per_series() {
         .collect();
     agent.evaluate("Load", vec![answer(&series)]);
     let first = agent.commit();
-    assert_eq!((first.known.len(), first.series.len()), (1, 0));
+    // in pages, so that one more writes one of them
+    assert_eq!((first.known.len(), first.series.len()), (4, 0));
     for _ in 0..3 {
         agent.evaluate("Load", vec![answer(&series)]);
         let batch = agent.commit();
@@ -193,6 +192,10 @@ fn quiet_evaluation_writes_no_row_per_series() {
         );
         assert!(batch.incidents.is_empty() && batch.deliveries.is_empty() && !batch.owed);
     }
+    let more: Vec<_> = series.into_iter().chain([("web-new", Some(1.0))]).collect();
+    agent.evaluate("Load", vec![answer(&more)]);
+    let batch = agent.commit();
+    assert_eq!((batch.known.len(), batch.series.len()), (1, 0));
 }
 
 #[test]

@@ -133,15 +133,13 @@ impl Agent {
                     continue;
                 }
                 self.groups[index].1 = group.schedule.next_after(slot).unwrap();
-                let answer = graphite(&group, self.at()).map(|series| Answer {
-                    series: series
-                        .into_iter()
-                        .map(|(legend, value)| Seen {
-                            legend,
-                            value: value.map(|value| Value { value, at: slot }),
-                            target: 0,
-                        })
-                        .collect(),
+                let answer = graphite(&group, self.at()).map(|series| -> Answer {
+                    let seen = series.iter().map(|(legend, value)| Seen {
+                        legend,
+                        value: value.map(|value| Value { value, at: slot }),
+                        target: 0,
+                    });
+                    seen.collect()
                 });
                 let failure = answer.is_none().then(|| "connection refused".to_owned());
                 let report = Report {

@@ -508,15 +508,13 @@ impl Host {
                 continue;
             };
             self.missed += missed;
-            let answer = self.graphite.as_ref().map(|series| Answer {
-                series: series
-                    .iter()
-                    .map(|(legend, value)| Seen {
-                        legend: Arc::from(*legend),
-                        value: value.map(|value| Value { value, at: slot }),
-                        target: 0,
-                    })
-                    .collect(),
+            let answer = self.graphite.as_ref().map(|series| -> Answer {
+                let seen = series.iter().map(|(legend, value)| Seen {
+                    legend,
+                    value: value.map(|value| Value { value, at: slot }),
+                    target: 0,
+                });
+                seen.collect()
             });
             let failure = answer.is_none().then(|| "refused".to_owned());
             let report = Report {

@@ -10,6 +10,7 @@ use graphite_pager::agent::compose::compose;
 use graphite_pager::agent::desk::{Desk, Store, Turn, Unwritten, Written};
 use graphite_pager::agent::slots::{Slots, Step, done_with, retry};
 use graphite_pager::alert::delivery::Outcome;
+use graphite_pager::alert::evaluate::Answer;
 use graphite_pager::alert::incident::{BUILT_IN, Subject};
 use graphite_pager::alert::rate::Line;
 use graphite_pager::alert::receiver::Policy;
@@ -856,6 +857,10 @@ impl<'s> Day<'s> {
                 GraphiteFault::OneTarget => "graphite: one target fails",
             });
         }
+        let known = match &self.process {
+            Some(process) => process.desk.world.known(&group.name),
+            None => Arc::default(),
+        };
         let last = group.alerts.len() - 1;
         let mut report = Report::default();
         let mut answers = Vec::new();
@@ -873,6 +878,12 @@ impl<'s> Day<'s> {
                     fault,
                 ),
             };
+            // as the agent does: of what is known and quiet nothing is kept
+            let product = product.map(|answer: Answer| {
+                let mut kept = Answer::knowing(alert, &known);
+                answer.series().for_each(|seen| kept.take(alert, seen));
+                kept
+            });
             report.answers.push(product);
             answers.push(naive);
         }
@@ -923,7 +934,7 @@ impl<'s> Day<'s> {
                 value.map_or("-".to_owned(), |value| value.value.to_string())
             };
             let read: Vec<String> = answers
-                .flat_map(|answer| &answer.series)
+                .flat_map(|answer| answer.series())
                 .map(|seen| format!("{}={}", seen.legend, value(seen.value)))
                 .collect();
             let read = read.join(" ");

@@ -97,8 +97,8 @@ impl Graphite {
                 let value = alert
                     .reduce
                     .apply(read.iter().copied(), Some(STEP / SECOND), &reach);
-                answer.series.push(Seen {
-                    legend: metric.legend.as_str().into(),
+                answer.push(Seen {
+                    legend: &metric.legend,
                     value,
                     target: target as u16,
                 });

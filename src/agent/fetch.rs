@@ -8,8 +8,9 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use crate::alert::evaluate::{Answer, Seen};
+use crate::alert::roster::Roster;
 use crate::alert::world::Report;
-use crate::alert::{Alert, Group, Reduce, TimeSpec, Timestamp, Window};
+use crate::alert::{Alert, Group, TimeSpec, Timestamp, Window};
 use crate::graphite::{Client, FetchError, Query, Reader, Series};
 
 /// One failed fetch: which alert, which target, how.
@@ -29,8 +30,14 @@ impl fmt::Display for Failure {
     }
 }
 
-/// How many series each target had in its last answer, where anybody remembers.
-pub type Known = BTreeMap<String, usize>;
+/// What is known of a group before Graphite is asked.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// How many series each target had in its last answer, where anybody remembers.
+    pub counts: BTreeMap<String, usize>,
+    /// Its series.
+    pub series: Arc<Roster>,
+}
 
 /// What Graphite answered for one slot of a group.
 #[derive(Debug, Default)]
@@ -43,18 +50,27 @@ pub struct Fetched {
 
 /// Fetches everything that `group` needs for `slot`, in requests that it shares
 /// with whoever fetches for the same slot, and keeps `known` up to date. It fails
-/// as a value: an alert whose fetch failed has no answer.
-pub async fn fetch(client: &Client, group: &Group, slot: Timestamp, known: &mut Known) -> Fetched {
-    let alerts = group
-        .alerts
-        .iter()
-        .map(|alert| fetch_alert(client, alert, slot, known));
+/// as a value: an alert whose fetch failed has no answer. Series that are known and
+/// stay quietly ok are judged while they arrive, and nothing of them is kept; the
+/// known ones are given away with the answer, for whoever judges it changes them.
+pub async fn fetch(
+    client: &Client,
+    group: &Arc<Group>,
+    slot: Timestamp,
+    known: &mut Known,
+) -> Fetched {
+    let series = std::mem::take(&mut known.series);
+    let counts = &known.counts;
+    let alerts = group.alerts.iter().enumerate().map(|(index, alert)| {
+        let answer = Answer::knowing(alert, &series);
+        fetch_alert(client, (group, index, alert), slot, counts, answer)
+    });
     let answers = join_all(alerts).await;
     let mut fetched = Fetched::default();
     for (alert, answer) in group.alerts.iter().zip(answers) {
         match answer {
             Ok(answer) => {
-                count(alert, &answer, known);
+                count(alert, &answer, &mut known.counts);
                 fetched.report.answers.push(Some(answer));
             }
             Err(failures) => {
@@ -68,11 +84,16 @@ pub async fn fetch(client: &Client, group: &Group, slot: Timestamp, known: &mut 
 }
 
 /// Notes how many series each target of `alert` has.
-fn count(alert: &Alert, answer: &Answer, known: &mut Known) {
+fn count(alert: &Alert, answer: &Answer, known: &mut BTreeMap<String, usize>) {
     let mut counts = vec![0; alert.targets.len()];
-    for seen in &answer.series {
-        if let Some(count) = counts.get_mut(usize::from(seen.target)) {
-            *count += 1;
+    match counts.as_mut_slice() {
+        [only] => *only = answer.len(),
+        several => {
+            for seen in answer.series() {
+                if let Some(count) = several.get_mut(usize::from(seen.target)) {
+                    *count += 1;
+                }
+            }
         }
     }
     for (target, count) in alert.targets.iter().zip(counts) {
@@ -85,9 +106,10 @@ fn count(alert: &Alert, answer: &Answer, known: &mut Known) {
 
 async fn fetch_alert(
     client: &Client,
-    alert: &Alert,
+    (group, of, alert): (&Arc<Group>, usize, &Alert),
     slot: Timestamp,
-    known: &Known,
+    counts: &BTreeMap<String, usize>,
+    answer: Answer,
 ) -> Result<Answer, Vec<Failure>> {
     let from = alert.from.render(slot);
     let until = alert
@@ -98,13 +120,14 @@ async fn fetch_alert(
     let (from, until) = (from.as_str(), until.as_str());
     let targets = alert.targets.iter().enumerate().map(|(index, target)| {
         let reader = Readings {
-            reduce: alert.reduce,
+            group: Arc::clone(group),
+            alert: of,
             window,
             target: u16::try_from(index).unwrap_or(u16::MAX),
-            seen: Vec::new(),
+            answer: answer.clone(),
         };
         let target = target.as_str();
-        let known = known.get(target).copied().unwrap_or_default();
+        let known = counts.get(target).copied().unwrap_or_default();
         let query = Query {
             target,
             from,
@@ -112,11 +135,14 @@ async fn fetch_alert(
         };
         async move { client.render_shared(&query, known, &reader).await }
     });
+    let targets: Vec<_> = targets.collect();
+    // those that arrive have what is known
+    drop(answer);
     let mut answer = Answer::default();
     let mut failures = Vec::new();
     for (target, result) in alert.targets.iter().zip(join_all(targets).await) {
         match result {
-            Ok((reader, _)) => answer.series.extend(reader.seen),
+            Ok((reader, _)) => answer.append(reader.answer),
             Err(error) => failures.push(Failure {
                 place: Arc::clone(&alert.place),
                 target: target.to_string(),
@@ -134,20 +160,27 @@ async fn fetch_alert(
 /// Reduces the series of one target while they arrive.
 #[derive(Clone)]
 struct Readings {
-    reduce: Reduce,
+    group: Arc<Group>,
+    /// Which of its alerts.
+    alert: usize,
     window: Window,
     target: u16,
-    seen: Vec<Seen>,
+    answer: Answer,
 }
 
 impl Reader for Readings {
     fn take(&mut self, series: Series<'_>) {
-        let value = self.reduce.apply(series.points, series.step, &self.window);
-        self.seen.push(Seen {
-            legend: Arc::from(&*series.legend),
+        let Some(alert) = self.group.alerts.get(self.alert) else {
+            return;
+        };
+        let window = &self.window;
+        let value = alert.reduce.apply(series.points, series.step, window);
+        let seen = Seen {
+            legend: &series.legend,
             value,
             target: self.target,
-        });
+        };
+        self.answer.take(alert, seen);
     }
 }
 

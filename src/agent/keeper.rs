@@ -25,6 +25,7 @@ use super::writer::Writer;
 use crate::alert::Group;
 use crate::alert::Timestamp;
 use crate::alert::delivery::Outcome;
+use crate::alert::roster::Roster;
 use crate::alert::world::{Job, Report, Setup, World};
 use crate::deliver::text::name;
 use crate::now::now;
@@ -54,9 +55,9 @@ pub enum Event {
         slot: Timestamp,
         /// What came of it.
         report: Report,
-        /// Answered when it is judged and written; `false`: the configuration
-        /// does not ask that any more.
-        done: oneshot::Sender<bool>,
+        /// Answered when it is judged and written, with what is known of the group
+        /// now; `None`: the configuration does not ask that any more.
+        done: oneshot::Sender<Option<Arc<Roster>>>,
     },
     /// A worker has nothing to do.
     Next {
@@ -108,8 +109,8 @@ pub enum Work {
 enum Answer {
     Judged {
         slot: Timestamp,
-        asked: bool,
-        done: oneshot::Sender<bool>,
+        group: Option<Arc<Group>>,
+        done: oneshot::Sender<Option<Arc<Roster>>>,
     },
     Reloaded {
         retired: Vec<(Arc<str>, Arc<str>)>,
@@ -256,7 +257,8 @@ impl Keeper {
                         "Graphite returned the same legend more than once: the alias hides something, the worst reading counts"
                     );
                 }
-                Answer::Judged { slot, asked, done }
+                let group = asked.then_some(group);
+                Answer::Judged { slot, group, done }
             }
             Event::Settled { job, outcomes } => {
                 self.desk.world.settled(&job, &outcomes, now());
@@ -289,11 +291,12 @@ impl Keeper {
 
     fn answer(&self, answer: Answer) {
         match answer {
-            Answer::Judged { slot, asked, done } => {
+            Answer::Judged { slot, group, done } => {
                 // last: whoever sees it sees what came of it as well
                 self.health
                     .update(|health| health.evaluated_at = Some(slot));
-                let _ = done.send(asked);
+                let known = group.map(|group| self.desk.world.known(&group.name));
+                let _ = done.send(known);
             }
             Answer::Reloaded { retired, reply } => {
                 let _ = reply.send(retired);

@@ -37,7 +37,7 @@ use self::teller::{Lines, Teller, Voice};
 use self::writer::Writer;
 use crate::alert::Group;
 use crate::alert::group::Head;
-use crate::alert::world::{Setup, World};
+use crate::alert::world::{Saved, Setup, World};
 use crate::config::{Config, Receiver};
 use crate::deliver::{self, Sender};
 use crate::graphite::Client;
@@ -126,9 +126,12 @@ impl Agent {
         let mut before: BTreeMap<Arc<str>, Before> = saved
             .heads
             .iter()
-            .map(|(name, head)| (Arc::clone(name), before(head, saved.known.get(name))))
+            .map(|(name, head)| (Arc::clone(name), before(name, head, &saved)))
             .collect();
         let world = World::new(setup_for(&config, options), saved, now());
+        for (name, before) in &mut before {
+            before.known.series = world.known(name);
+        }
         let health = Arc::new(Health::default());
         let (events, received) = mpsc::channel(QUEUE);
         let (changed, changes) = watch::channel(0);
@@ -364,11 +367,17 @@ fn setup_for(config: &Config, options: Options) -> Setup {
 }
 
 /// What is remembered of a group by whoever fetches for it.
-fn before(head: &Head, series: Option<&Vec<(Arc<str>, u16)>>) -> Before {
-    let mut known = fetch::Known::new();
-    for (_, source) in series.into_iter().flatten() {
-        if let Some(source) = head.sources.get(usize::from(*source)) {
-            *known.entry(source.target.clone()).or_default() += 1;
+fn before(name: &Arc<str>, head: &Head, saved: &Saved) -> Before {
+    let mut known = fetch::Known::default();
+    let pages = (Arc::clone(name), 0)..=(Arc::clone(name), u32::MAX);
+    let pages = saved.known.range(pages).map(|(_, page)| page);
+    for (_, source) in pages.flat_map(|page| page.iter()) {
+        let Some(source) = head.sources.get(usize::from(source)) else {
+            continue;
+        };
+        match known.counts.get_mut(&source.target) {
+            Some(count) => *count += 1,
+            None => drop(known.counts.insert(source.target.clone(), 1)),
         }
     }
     Before {

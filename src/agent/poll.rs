@@ -231,12 +231,15 @@ async fn evaluate(
             return;
         }
         // judged before the next one is fetched: nothing piles up
-        if judged.await == Ok(false) {
+        match judged.await {
+            Ok(Some(now)) => known.series = now,
             // what is asked now has not been asked for this slot: at once
-            match timeout(SOON, assignment.changed()).await {
+            Ok(None) => match timeout(SOON, assignment.changed()).await {
                 Ok(Ok(())) => continue,
                 Ok(Err(_)) | Err(_) => return,
-            }
+            },
+            // the agent stops
+            Err(_) => {}
         }
         let again = retry(&group.schedule, slot, attempt, now());
         let Some(wait) = again.filter(|_| !failures.is_empty()) else {
@@ -323,7 +326,7 @@ mod tests {
         let taken = async {
             match received.recv().await {
                 Some(Event::Evaluated { report, done, .. }) => {
-                    let _ = done.send(true);
+                    let _ = done.send(Some(Arc::default()));
                     report
                 }
                 _ => panic!("another event"),

@@ -5,14 +5,18 @@
 //! It moves no clock: what a reading does to a series is `lifecycle.rs`'s
 //! business. `run`, `check` and tests of alerts all judge through here.
 //!
+//! - `answer.rs`: what came back
 //! - `returned.rs`: readings of the series that came back
 //! - `absent.rs`: readings for what did not
 
 mod absent;
+mod answer;
 mod returned;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+pub use answer::{Answer, Seen};
 
 use super::definition::{Alert, Group, WithoutData};
 use super::group::Life;
@@ -24,24 +28,6 @@ use super::time::Timestamp;
 
 /// The name of the series that says that an alert has too few.
 pub const TOO_FEW: &str = "(too few series)";
-
-/// What Graphite returned for all targets of one alert, reduced.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    /// In the order of the answer.
-    pub series: Vec<Seen>,
-}
-
-/// One returned series.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    /// Its name.
-    pub legend: Arc<str>,
-    /// What its window came to; `None`: no data.
-    pub value: Option<Value>,
-    /// Which of the alert's targets returned it.
-    pub target: u16,
-}
 
 /// What one evaluation says of one series.
 #[derive(Clone, Debug)]
@@ -211,14 +197,18 @@ fn is_quiet(asks: &Asks) -> bool {
 }
 
 /// Judges the answers of `slot`; an alert whose fetch failed has none. With
-/// `all`, quiet series have readings as well.
+/// `all`, quiet series have readings as well. Of the answers nothing is left: a
+/// big one and what is known of its series need not be in memory together.
 pub fn evaluate(
     group: &Group,
     life: &mut Life,
-    answers: &[Option<Answer>],
+    mut answers: Vec<Option<Answer>>,
     slot: Timestamp,
     all: bool,
 ) -> Evaluated {
+    for answer in answers.iter_mut().flatten() {
+        answer.let_go(&life.series);
+    }
     life.advance(slot, &group.schedule);
     life.pass = life.pass.wrapping_add(1);
     let complete = answers.len() == group.alerts.len() && answers.iter().all(Option::is_some);
@@ -238,13 +228,15 @@ pub fn evaluate(
         out: Evaluated::default(),
     };
     let mut earlier_failed = false;
-    let judged = || group.alerts.iter().zip(answers).enumerate();
-    for (index, (alert, answer)) in judged() {
+    let mut came = Vec::new();
+    for (index, (alert, answer)) in group.alerts.iter().zip(answers).enumerate() {
+        came.push(answer.as_ref().map(|answer| Came::new(alert, answer)));
         match answer {
             Some(answer) => pass.answer(life, (index, alert), answer, earlier_failed),
             None => earlier_failed = true,
         }
     }
+    let judged = || group.alerts.iter().zip(&came).enumerate();
     // after all series: a target may be called like a series of a later alert;
     // of several alerts with too few series, the one that takes it worst goes first
     let (mut told, untold): (Vec<_>, Vec<_>) =
@@ -253,14 +245,33 @@ pub fn evaluate(
         WithoutData::Level(level) => std::cmp::Reverse(level),
         WithoutData::Ok | WithoutData::Keep => std::cmp::Reverse(Level::Ok),
     });
-    for (index, (alert, answer)) in told.into_iter().chain(untold) {
-        if let Some(answer) = answer {
-            pass.stand_ins(life, (index, alert), answer);
+    for (index, (alert, came)) in told.into_iter().chain(untold) {
+        if let Some(came) = came {
+            pass.stand_ins(life, (index, alert), came);
         }
     }
-    pass.not_returned(life, answers);
-    pass.mark_answered(life, answers);
+    pass.not_returned(life, &came);
+    pass.mark_answered(life, &came);
     pass.out
+}
+
+/// What remains to be known of an answer once its series are judged.
+struct Came {
+    empty: bool,
+    /// How many series there are, where fewer than `min_series` are too few.
+    found: Option<usize>,
+}
+
+impl Came {
+    fn new(alert: &Alert, answer: &Answer) -> Self {
+        let legends = || answer.series().map(|seen| seen.legend);
+        Self {
+            empty: answer.is_empty(),
+            found: alert
+                .min_series
+                .map(|_| legends().collect::<HashSet<_>>().len()),
+        }
+    }
 }
 
 /// The index in `Head::sources` of each target of each alert.
@@ -316,7 +327,7 @@ impl Pass<'_> {
         self.out.readings.push(reading);
     }
 
-    fn mark_answered(&self, life: &mut Life, answers: &[Option<Answer>]) {
+    fn mark_answered(&self, life: &mut Life, answers: &[Option<Came>]) {
         let number = life.head.number;
         for (targets, _) in self
             .sources

@@ -1,9 +1,7 @@
 //! What is remembered of one group: its counters, its targets, its series.
 //!
-//! A series that is known and quietly `ok` costs its name and a few bytes; only
-//! one with a running clock or an incident has an `Active` beside it. What does
-//! not change between two evaluations is counted once for the whole group, so
-//! that nothing has to be written per series (design section 5).
+//! What does not change between two evaluations is counted once for the whole
+//! group, so that nothing has to be written per series (design section 5).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::lifecycle::{Active, Place};
+use super::lifecycle::Place;
+use super::roster::Shared;
 use super::schedule::Schedule;
 use super::time::Timestamp;
 
@@ -56,20 +55,6 @@ pub struct Source {
     pub claimed: bool,
 }
 
-/// A series that the group knows.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Known {
-    /// Index into `Head::sources`: the target that last returned it.
-    pub source: u16,
-    /// The pass that last returned it (`Life::pass`).
-    pub seen: u32,
-    /// Index of the alert that claimed it in that pass.
-    pub alert: u16,
-    /// Its clocks and its incident, shared with a batch that is being written;
-    /// `None`: quietly ok.
-    pub active: Option<Arc<Active>>,
-}
-
 /// Everything that is remembered of one group.
 #[derive(Clone, Debug, Default)]
 pub struct Life {
@@ -77,20 +62,13 @@ pub struct Life {
     pub head: Head,
     /// Counts evaluations, to tell the series of this one from those before.
     pub pass: u32,
-    /// Its series by legend.
-    pub series: HashMap<Arc<str>, Known>,
+    /// Its series.
+    pub series: Shared,
     /// The series that lacked data when last judged and count for silence in
     /// numbers, and since when.
     pub lacking: HashMap<Arc<str>, Timestamp>,
     /// Whether it was evaluated, or failed, since the start.
     pub ready: bool,
-}
-
-impl Known {
-    /// Its clocks and its incident, to be changed.
-    pub fn active_mut(&mut self) -> &mut Active {
-        Arc::make_mut(self.active.get_or_insert_default())
-    }
 }
 
 impl Life {
@@ -134,6 +112,12 @@ impl Life {
             self.head.sources.len() - 1
         });
         u16::try_from(index).unwrap_or(u16::MAX)
+    }
+
+    /// The target that last returned a series.
+    pub fn source_of(&self, legend: &str) -> Option<&Source> {
+        let known = self.series.get(legend)?;
+        self.head.sources.get(usize::from(known.source))
     }
 
     /// Where a reading of a series of `source` stands at `slot`.

@@ -8,7 +8,7 @@
 //!
 //! - what is configured: `definition`, `receiver`, and the parsers of their parts
 //! - how a series is judged: `reduce`, `evaluate`
-//! - how an alert lives: `lifecycle`, `group`, `incident`
+//! - how an alert lives: `lifecycle`, `group`, `roster`, `incident`
 //! - who is told: `delivery`, `rate`
 //! - all of it together: `world`
 
@@ -26,10 +26,12 @@ pub mod hash;
 pub mod incident;
 pub mod level;
 pub mod lifecycle;
+pub mod page;
 mod quantity;
 pub mod rate;
 pub mod receiver;
 pub mod reduce;
+pub mod roster;
 pub mod schedule;
 pub mod target;
 mod thresholds;

@@ -155,7 +155,7 @@ fn judge(group: &Arc<Group>, fetched: Fetched, slot: Timestamp, worst: &mut Wors
         );
     }
     let mut life = Life::default();
-    let evaluated = evaluate(group, &mut life, &fetched.report.answers, slot, true);
+    let evaluated = evaluate(group, &mut life, fetched.report.answers, slot, true);
     for reading in &evaluated.readings {
         worst.add(level(reading));
     }

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::TryStreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 
 use super::file::open;
@@ -49,37 +50,41 @@ impl Sqlite {
     /// Where a value is not what this program writes, the file is damaged.
     pub async fn load(&mut self) -> Result<Saved, StoreError> {
         let mut saved = Saved::default();
-        for (name, head) in self.pairs("SELECT name, head FROM heads").await? {
-            saved.heads.insert(Arc::from(name), self.parse(&head)?);
-        }
-        for (name, series) in self.pairs("SELECT name, series FROM known").await? {
-            saved.known.insert(Arc::from(name), self.parse(&series)?);
-        }
-        for (id, incident) in self.pairs("SELECT id, incident FROM incidents").await? {
-            saved
-                .incidents
-                .insert(self.id(&id)?, self.parse(&incident)?);
-        }
-        for row in self.rows("SELECT name, legend, active FROM series").await? {
-            let [name, legend, active] = self.texts(&row)?;
-            saved
-                .series
-                .insert((Arc::from(name), Arc::from(legend)), self.parse(&active)?);
-        }
+        self.each("SELECT name, head FROM heads", |row| {
+            saved.heads.insert(Arc::from(text(row, 0)?), value(row, 1)?);
+            Ok(())
+        })
+        .await?;
+        self.each("SELECT name, page, series FROM known", |row| {
+            let page = row.try_get(1).map_err(|error| error.to_string())?;
+            let key = (Arc::from(text(row, 0)?), page);
+            saved.known.insert(key, value(row, 2)?);
+            Ok(())
+        })
+        .await?;
+        self.each("SELECT id, incident FROM incidents", |row| {
+            saved.incidents.insert(id(row)?, value(row, 1)?);
+            Ok(())
+        })
+        .await?;
+        self.each("SELECT name, legend, active FROM series", |row| {
+            let key = (Arc::from(text(row, 0)?), Arc::from(text(row, 1)?));
+            saved.series.insert(key, value(row, 2)?);
+            Ok(())
+        })
+        .await?;
         let sql = "SELECT incident, receiver, recipient, delivery FROM deliveries";
-        for row in self.rows(sql).await? {
-            let [incident, receiver, recipient, delivery] = self.texts(&row)?;
-            let key = (
-                self.id(&incident)?,
-                Arc::from(receiver),
-                Arc::from(recipient),
-            );
-            saved.deliveries.insert(key, self.parse(&delivery)?);
-        }
-        if let Some(row) = self.rows("SELECT memory FROM memory").await?.first() {
-            let [memory] = self.texts(row)?;
-            saved.memory = self.parse(&memory)?;
-        }
+        self.each(sql, |row| {
+            let key = (id(row)?, Arc::from(text(row, 1)?), Arc::from(text(row, 2)?));
+            saved.deliveries.insert(key, value(row, 3)?);
+            Ok(())
+        })
+        .await?;
+        self.each("SELECT memory FROM memory", |row| {
+            saved.memory = value(row, 0)?;
+            Ok(())
+        })
+        .await?;
         Ok(saved)
     }
 
@@ -194,45 +199,33 @@ impl Sqlite {
         assert!(set.await.is_ok());
     }
 
-    async fn rows(
+    /// Has `read` take each row as it comes, so that they are never all in
+    /// memory; what it says is why the file is damaged.
+    async fn each(
         &mut self,
         sql: &'static str,
-    ) -> Result<Vec<sqlx::sqlite::SqliteRow>, StoreError> {
-        let rows = sqlx::query(sql).fetch_all(&mut self.connection).await;
-        rows.map_err(|error| StoreError::new(&self.path, fault(&error)))
-    }
-
-    async fn pairs(&mut self, sql: &'static str) -> Result<Vec<(String, String)>, StoreError> {
-        let rows = self.rows(sql).await?;
-        rows.iter()
-            .map(|row| self.texts(row).map(|[key, value]| (key, value)))
-            .collect()
-    }
-
-    fn texts<const N: usize>(
-        &self,
-        row: &sqlx::sqlite::SqliteRow,
-    ) -> Result<[String; N], StoreError> {
-        let mut texts = [const { String::new() }; N];
-        for (index, text) in texts.iter_mut().enumerate() {
-            *text = row
-                .try_get(index)
-                .map_err(|error| self.corrupt(&error.to_string()))?;
+        mut read: impl FnMut(&SqliteRow) -> Result<(), String>,
+    ) -> Result<(), StoreError> {
+        let failed = |fault| StoreError::new(&self.path, fault);
+        let mut rows = sqlx::query(sql).fetch(&mut self.connection);
+        while let Some(row) = rows.try_next().await.map_err(|e| failed(fault(&e)))? {
+            read(&row).map_err(|why| failed(Fault::Corrupt(why)))?;
         }
-        Ok(texts)
+        Ok(())
     }
+}
 
-    fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
-        serde_json::from_str(text).map_err(|error| self.corrupt(&error.to_string()))
-    }
+fn text(row: &SqliteRow, column: usize) -> Result<&str, String> {
+    row.try_get(column).map_err(|error| error.to_string())
+}
 
-    fn id(&self, text: &str) -> Result<IncidentId, StoreError> {
-        IncidentId::parse(text).ok_or_else(|| self.corrupt("an incident's id is none"))
-    }
+fn value<T: DeserializeOwned>(row: &SqliteRow, column: usize) -> Result<T, String> {
+    serde_json::from_str(text(row, column)?).map_err(|error| error.to_string())
+}
 
-    fn corrupt(&self, why: &str) -> StoreError {
-        StoreError::new(&self.path, Fault::Corrupt(why.to_owned()))
-    }
+/// The id of an incident, which is a row's first column.
+fn id(row: &SqliteRow) -> Result<IncidentId, String> {
+    IncidentId::parse(text(row, 0)?).ok_or_else(|| "an incident's id is none".to_owned())
 }
 
 /// Writes the rows of `batch`.
@@ -258,8 +251,8 @@ async fn write(connection: &mut SqliteConnection, batch: &Batch) -> Result<(), s
     let known = batch
         .known
         .iter()
-        .map(|(name, series)| ([name.to_string()], series.as_ref()));
-    put(connection, "known", ["name"], "series", known).await?;
+        .map(|((name, page), series)| ([name.to_string(), page.to_string()], series.as_ref()));
+    put(connection, "known", ["name", "page"], "series", known).await?;
     let series = batch.series.iter();
     let series = series
         .map(|((name, legend), active)| ([name.to_string(), legend.to_string()], active.as_ref()));
@@ -289,12 +282,12 @@ async fn write(connection: &mut SqliteConnection, batch: &Batch) -> Result<(), s
     Ok(())
 }
 
-/// Rows that travel together: many, so that they are few statements; not all,
-/// so that a storm does not stand in memory once more as text.
-const TOGETHER: usize = 1000;
+/// Bytes of rows that travel together: many rows, so that they are few
+/// statements; not all, so that a storm does not stand in memory once more as text.
+const TOGETHER: usize = 128 << 10;
 
-/// Bytes of a row that travels alone, as it is: the known series of a big group.
-const LONG: usize = 64 * 1024;
+/// Bytes of a row that travels alone, as it is: a page of known series.
+const LONG: usize = 4 << 10;
 
 /// Writes and deletes rows of one table, many with each statement: they travel
 /// as one JSON value.
@@ -322,8 +315,8 @@ async fn put<'a, const N: usize, T: Serialize + 'a>(
         "INSERT OR REPLACE INTO {table} ({names}, {value}) VALUES ({})",
         marks.join(", ")
     );
-    let mut kept = Vec::new();
-    let mut gone = Vec::new();
+    let mut kept = String::new();
+    let mut gone = String::new();
     for (key, row) in rows {
         let mut columns = key.to_vec();
         let (sql, waiting) = match row {
@@ -340,7 +333,8 @@ async fn put<'a, const N: usize, T: Serialize + 'a>(
             }
             None => (&delete, &mut gone),
         };
-        waiting.push(columns);
+        waiting.push(if waiting.is_empty() { '[' } else { ',' });
+        waiting.push_str(&json(&columns)?);
         if waiting.len() >= TOGETHER {
             send(connection, sql, waiting).await?;
         }
@@ -349,18 +343,20 @@ async fn put<'a, const N: usize, T: Serialize + 'a>(
     send(connection, &delete, &mut gone).await
 }
 
-/// Carries out `sql` for these rows, if there are any, and forgets them.
+/// Carries out `sql` for these rows, if there are any, and forgets them: a
+/// list that lacks its end.
 async fn send(
     connection: &mut SqliteConnection,
     sql: &str,
-    rows: &mut Vec<Vec<String>>,
+    rows: &mut String,
 ) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());
     }
-    let rows = json(&std::mem::take(rows))?;
+    rows.push(']');
     let statement = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()));
-    statement.bind(rows).execute(connection).await.map(drop)
+    let statement = statement.bind(std::mem::take(rows));
+    statement.execute(connection).await.map(drop)
 }
 
 fn json<T: Serialize>(value: &T) -> Result<String, sqlx::Error> {

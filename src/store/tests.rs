@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::alert::Timestamp;
 use crate::alert::lifecycle::Active;
-use crate::alert::world::{Batch, Saved};
+use crate::alert::world::{Batch, Saved, Setup, World};
 
 fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -185,12 +185,13 @@ async fn second_agent_is_refused_by_the_name_of_the_file() {
 }
 
 /// Runs SQL on the file as another program would.
-async fn with_sqlite(file: &Path, sql: &'static str) {
+async fn with_sqlite(file: &Path, sql: impl Into<String>) {
     use sqlx::ConnectOptions;
     let options = sqlx::sqlite::SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true);
     let mut connection = options.connect().await.unwrap();
+    let sql = sqlx::AssertSqlSafe(sql.into());
     sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
     sqlx::Connection::close(connection).await.unwrap();
 }
@@ -217,7 +218,7 @@ async fn newer_version_is_refused_and_left_alone() {
     store.close().await;
     with_sqlite(
         &file,
-        "INSERT INTO _sqlx_migrations SELECT 999, 'later', installed_on, 1, checksum, 1 FROM _sqlx_migrations",
+        "INSERT INTO _sqlx_migrations SELECT 999, 'later', installed_on, 1, checksum, 1 FROM _sqlx_migrations WHERE version = 1",
     )
     .await;
     left_alone(
@@ -225,6 +226,59 @@ async fn newer_version_is_refused_and_left_alone() {
         "was written by a newer version and is left alone: run that version, or move the file away",
     )
     .await;
+}
+
+/// What the first version made of its tables, with series that it knew: more
+/// than a page holds.
+async fn make_old(file: &Path) {
+    open(file).await.close().await;
+    let names = (0..1000).map(|n| format!("[\"web-{n}\",{}]", n % 2));
+    let names = names.collect::<Vec<_>>().join(",");
+    let sql = format!(
+        "DROP TABLE known;
+         CREATE TABLE known (name TEXT PRIMARY KEY, series TEXT NOT NULL) WITHOUT ROWID;
+         INSERT INTO known VALUES ('Load', '[{names}]'), ('Disk', '[[\"sda\",0]]');
+         INSERT INTO series VALUES ('Load', 'web-7', '{{\"critical_since\": 60000}}');
+         DELETE FROM _sqlx_migrations WHERE version > 1"
+    );
+    with_sqlite(file, sql).await;
+}
+
+#[tokio::test]
+async fn store_of_the_first_version_is_brought_up_to_date_with_all_that_it_knows() {
+    let (_folder, file) = folder();
+    make_old(&file).await;
+    for again in [false, true] {
+        let mut store = open(&file).await;
+        let saved = store.load().await.unwrap();
+        let key = (Arc::from("Load"), Arc::from("web-7"));
+        assert_eq!(saved.series.get(&key), Some(&running(60)));
+        let mut world = World::new(setup(), saved, Timestamp::from_secs(3600));
+        for (name, known) in [("Load", 1000), ("Disk", 1)] {
+            assert_eq!(world.life(name).unwrap().series.len(), known, "{name}");
+        }
+        let load = &world.life("Load").unwrap().series;
+        for (name, source) in [("web-0", 0), ("web-7", 1), ("web-999", 1)] {
+            assert_eq!(load.get(name).unwrap().source, source, "{name}");
+        }
+        let batch = world.take_batch();
+        // pages of a size that one change may write, and written once
+        assert_eq!(batch.known.len(), if again { 0 } else { 4 });
+        store.commit(&batch).await.unwrap();
+        store.close().await;
+    }
+}
+
+fn setup() -> Setup {
+    Setup {
+        instance: Arc::from("graphite-pager"),
+        host: Arc::from("graphite.example.com"),
+        error_for: Duration::from_secs(300),
+        docs_url: None,
+        groups: Vec::new(),
+        receivers: Vec::new(),
+        routes: Vec::new(),
+    }
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ pub fn because(
     let alert = group
         .next()
         .and_then(|group| group.alerts.get(usize::from(known.alert)));
-    match (known.active.as_deref(), alert) {
+    match (known.active, alert) {
         (Some(active), Some(alert)) => said.extend(clocks(active, alert, test.start)),
         _ => said.push("its last reading is ok".to_owned()),
     }

@@ -78,7 +78,7 @@ impl Coverage {
         let Some(life) = world.life(&group.name) else {
             return;
         };
-        let judged = life.series.values();
+        let judged = life.series.iter().map(|(_, known)| known);
         for known in judged.filter(|known| known.seen == life.pass) {
             let alert = group.alerts.get(usize::from(known.alert));
             let stands_in = known.active.as_ref().is_some_and(|active| active.stands_in);

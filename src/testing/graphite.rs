@@ -68,8 +68,8 @@ impl<'a> Graphite<'a> {
             ) else {
                 continue;
             };
-            answer.series.push(Seen {
-                legend: Arc::clone(&origin.series.name),
+            answer.push(Seen {
+                legend: &origin.series.name,
                 value: value(test, alert, &origin.series.values, slot),
                 target: origin.target,
             });

@@ -44,16 +44,16 @@ impl Play {
     }
 
     /// Graphite answered this value just now.
-    async fn evaluated(&self, value: f64) -> oneshot::Receiver<bool> {
+    async fn evaluated(&self, value: f64) -> oneshot::Receiver<Option<Arc<Roster>>> {
         let slot = now();
         let value = Value { value, at: slot };
-        let series = vec![Seen {
-            legend: Arc::from("web-1"),
+        let series = [Seen {
+            legend: "web-1",
             value: Some(value),
             target: 0,
         }];
         let report = Report {
-            answers: vec![Some(Answer { series })],
+            answers: vec![Some(series.into_iter().collect())],
             failure: None,
         };
         let (done, judged) = oneshot::channel();
@@ -124,7 +124,7 @@ async fn nothing_is_told_before_it_is_written() {
     sleep(Duration::from_secs(4)).await;
     assert!(judged.try_recv().is_err() && work.try_recv().is_err());
     written.send(Ok(())).unwrap();
-    assert_eq!(judged.await, Ok(true));
+    assert!(matches!(judged.await, Ok(Some(_))));
     assert!(matches!(work.await, Ok(Work::Tell(..))));
 }
 
@@ -143,7 +143,7 @@ async fn commit_slower_than_five_seconds_is_a_failure_that_holds_nobody_up() {
     let why = play.health.read().store.unwrap();
     assert_eq!(why, "a commit took longer than 5 s");
     // it goes on from memory: the end is judged as well
-    assert_eq!(play.evaluated(1.0).await.await, Ok(true));
+    assert!(matches!(play.evaluated(1.0).await.await, Ok(Some(_))));
     assert_eq!(begun.elapsed().as_secs(), 5, "nobody waits again");
     // it comes to its end after all
     written.send(Ok(())).unwrap();
@@ -176,7 +176,7 @@ async fn commit_during_which_the_process_was_stopped_is_no_failure() {
     tokio::time::advance(Duration::from_secs(60)).await;
     sleep(Duration::from_millis(100)).await;
     written.send(Ok(())).unwrap();
-    assert_eq!(judged.await, Ok(true));
+    assert!(matches!(judged.await, Ok(Some(_))));
     assert_eq!(play.health.read().store, None);
     assert!(
         play.store.try_recv().is_err(),
@@ -230,7 +230,7 @@ async fn at_the_end_everything_is_written_also_behind_a_slow_commit() {
     play.evaluated(25.0).await;
     let (_, written) = play.batch().await;
     sleep(Duration::from_secs(6)).await;
-    assert_eq!(play.evaluated(1.0).await.await, Ok(true));
+    assert!(matches!(play.evaluated(1.0).await.await, Ok(Some(_))));
     let (other, _) = mpsc::channel(1);
     drop(std::mem::replace(&mut play.events, other));
     sleep(Duration::from_secs(1)).await;
@@ -261,7 +261,7 @@ async fn answers_to_what_is_no_longer_asked_are_said_to_be_none() {
     let mut other = (*play.group).clone();
     other.alerts[0].for_ = Duration::from_secs(60);
     play.group = Arc::new(other);
-    assert_eq!(play.evaluated(25.0).await.await, Ok(false));
+    assert_eq!(play.evaluated(25.0).await.await, Ok(None));
 }
 
 #[tokio::test]
@@ -270,11 +270,11 @@ async fn keeper_that_slept_judges_anew_before_it_speaks() {
         let (mut keeper, group) = keeper(Writer::played().0, Arc::default());
         let judge = |keeper: &mut Keeper, at| {
             let seen = Seen {
-                legend: Arc::from("web-1"),
+                legend: "web-1",
                 value: Some(Value { value: 25.0, at }),
                 target: 0,
             };
-            let answer = Answer { series: vec![seen] };
+            let answer = Answer::from_iter([seen]);
             let report = Report {
                 answers: vec![Some(answer)],
                 failure: None,

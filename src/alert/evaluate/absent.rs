@@ -1,16 +1,15 @@
 //! Readings for what did not come back: series that are gone, targets that
 //! match nothing, answers with too few series.
 
-use std::collections::HashSet;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Answer, Dropped, Pass, Reading, TOO_FEW, Why, without};
+use super::{Came, Dropped, Pass, Reading, TOO_FEW, Why, without};
 use crate::alert::definition::{Alert, WithoutData};
 use crate::alert::duration;
-use crate::alert::group::{Known, Life};
+use crate::alert::group::Life;
 use crate::alert::lifecycle::{Asks, Missing, Place};
+use crate::alert::roster::Known;
 
 impl Pass<'_> {
     /// Readings for what an answer lacks as a whole.
@@ -18,17 +17,15 @@ impl Pass<'_> {
         &mut self,
         life: &mut Life,
         (index, alert): (usize, &Alert),
-        answer: &Answer,
+        came: &Came,
     ) {
-        if answer.series.is_empty() && !self.knows_any(life, index) {
+        if came.empty && !self.knows_any(life, index) {
             let name = alert.name_of_targets();
             self.stand_in(life, (index, alert), &name, Why::NothingMatched);
         }
-        let Some(wanted) = alert.min_series else {
+        let Some((wanted, found)) = alert.min_series.zip(came.found) else {
             return;
         };
-        let legends: HashSet<&str> = answer.series.iter().map(|seen| &*seen.legend).collect();
-        let found = legends.len();
         if found < wanted {
             let why = Why::TooFew { found, wanted };
             self.stand_in(life, (index, alert), TOO_FEW, why);
@@ -42,12 +39,12 @@ impl Pass<'_> {
         let claimed = sources
             .filter_map(|source| life.head.sources.get(usize::from(*source)))
             .any(|source| source.claimed);
-        let mine = |known: &Known| {
+        let mine = |known: Known<'_>| {
             let owner = self.owner(known.source);
-            !known.active.as_ref().is_some_and(|active| active.stands_in)
+            !known.active.is_some_and(|active| active.stands_in)
                 && (owner == Some(index) || claimed && owner.is_some_and(|owner| owner < index))
         };
-        life.series.values().any(mine)
+        life.series.iter().any(|(_, known)| mine(known))
     }
 
     fn stand_in(&mut self, life: &mut Life, (index, alert): (usize, &Alert), name: &str, why: Why) {
@@ -56,25 +53,23 @@ impl Pass<'_> {
         let legend: Arc<str> = Arc::from(name);
         let asks = without(alert.no_data, false);
         let idle = matches!(asks, Asks::CountsAsOk | Asks::Ignored);
-        if idle && !self.all && !life.series.contains_key(&legend) {
+        if idle && !self.all && life.series.find(&legend).is_none() {
             return;
         }
-        let known = match life.series.entry(Arc::clone(&legend)) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                self.out.known_changed = true;
-                entry.insert(Known::default())
-            }
-        };
+        let before = life.series.len();
+        let id = life.series.add(&legend, 0);
+        self.out.known_changed |= life.series.len() != before;
+        let known = life.series.at(id);
         if known.seen == life.pass {
             return;
         }
-        self.out.known_changed |= known.source != source;
-        known.seen = life.pass;
-        let stood_in = std::mem::replace(&mut known.active_mut().stands_in, true);
+        let (alert_before, source_before) = (known.alert, known.source);
+        life.series.mark(id, life.pass, alert_before);
+        let active = life.series.active_mut(&legend);
+        let stood_in = active.is_none_or(|active| std::mem::replace(&mut active.stands_in, true));
         // a start must find the alert that it stands for
-        self.out.known_changed |= !stood_in || known.source != source;
-        known.source = source;
+        self.out.known_changed |= !stood_in || source_before != source;
+        life.series.set_source(id, source);
         self.returned += 1;
         let counts = why == Why::NothingMatched && matches!(alert.no_data, WithoutData::Level(_));
         self.out.judged += usize::from(counts);
@@ -94,7 +89,7 @@ impl Pass<'_> {
     }
 
     /// Readings for the known series that no alert returned.
-    pub(super) fn not_returned(&mut self, life: &mut Life, answers: &[Option<Answer>]) {
+    pub(super) fn not_returned(&mut self, life: &mut Life, answers: &[Option<Came>]) {
         if self.returned == life.series.len() {
             return;
         }
@@ -103,7 +98,7 @@ impl Pass<'_> {
             .series
             .iter()
             .filter(|(legend, known)| known.seen != pass && !self.excluded.contains(*legend))
-            .map(|(legend, _)| Arc::clone(legend))
+            .map(|(legend, _)| life.series.shared(legend))
             .collect();
         // a map has no order, and the same slot must give the same result
         gone.sort_unstable();
@@ -112,7 +107,7 @@ impl Pass<'_> {
         }
     }
 
-    fn gone(&mut self, life: &mut Life, legend: &Arc<str>, answers: &[Option<Answer>]) {
+    fn gone(&mut self, life: &mut Life, legend: &Arc<str>, answers: &[Option<Came>]) {
         let head = (life.head.answers, life.head.answered_ms);
         let Some(known) = life.series.get(legend) else {
             return;
@@ -122,7 +117,7 @@ impl Pass<'_> {
         let owner = self.owner(source);
         let group = self.group;
         let alert = owner.and_then(|index| group.alerts.get(index));
-        if known.active.as_ref().is_some_and(|active| active.stands_in) {
+        if known.active.is_some_and(|active| active.stands_in) {
             if self.nobody_calls_for(legend, answers) {
                 let (asks, why) = (Asks::CountsAsOk, Why::NoLongerCalledFor);
                 self.push_gone(legend, (owner, source), asks, why, place, false);
@@ -133,12 +128,12 @@ impl Pass<'_> {
             // nothing vanishes now, but for its own alert this was a slot without
             // data: its target counts as answered
             let answered = owner.is_some_and(|index| matches!(answers.get(index), Some(Some(_))));
-            let known = life.series.get_mut(legend);
-            if let Some(active) = known.and_then(|known| known.active.as_mut())
-                && answered
-                && active.last_data.is_none()
+            let lasts = known.active.is_some_and(|is| is.last_data.is_none());
+            if answered
+                && lasts
+                && let Some(active) = life.series.changed_active(legend)
             {
-                Arc::make_mut(active).last_data = Some(place.answered);
+                active.last_data = Some(place.answered);
                 self.out.touched.push(Arc::clone(legend));
             }
             return;
@@ -152,10 +147,10 @@ impl Pass<'_> {
             (None, Some(first)) => (first.missing, first.missing_for, None),
             (None, None) => return,
         };
-        let Some(known) = life.series.get_mut(legend) else {
+        let Some(active) = life.series.active_mut(legend) else {
             return;
         };
-        let missing_since = &mut known.active_mut().missing;
+        let missing_since = &mut active.missing;
         if missing_since.is_none() {
             self.out.touched.push(Arc::clone(legend));
         }
@@ -197,14 +192,14 @@ impl Pass<'_> {
 
     /// Whether each alert that a stand-in may stand for was answered, at least
     /// one: what an outage hides is not over.
-    fn nobody_calls_for(&self, name: &str, answers: &[Option<Answer>]) -> bool {
+    fn nobody_calls_for(&self, name: &str, answers: &[Option<Came>]) -> bool {
         let may_call = |alert: &Alert| match name {
             TOO_FEW => alert.min_series.is_some(),
             _ => alert.name_of_targets() == name,
         };
         let alerts = || self.group.alerts.iter().zip(answers);
         let answered =
-            |(alert, answer): (&Alert, &Option<Answer>)| answer.is_some() || !may_call(alert);
+            |(alert, answer): (&Alert, &Option<Came>)| answer.is_some() || !may_call(alert);
         alerts().any(|(_, answer)| answer.is_some()) && alerts().all(answered)
     }
 

@@ -88,7 +88,7 @@ pub(crate) fn group(alerts: Vec<Alert>) -> Group {
 /// `"web-1=30 web-2=_"`: two series, the second one without data. `#1` after a
 /// name says that the second target returned it.
 pub(crate) fn answer(text: &str) -> Answer {
-    let seen = |word: &str| {
+    fn seen(word: &str) -> Seen<'_> {
         let (name, value) = word.split_once('=').unwrap();
         let (legend, target) = name.split_once('#').unwrap_or((name, "0"));
         let value = (value != "_").then(|| Value {
@@ -96,14 +96,12 @@ pub(crate) fn answer(text: &str) -> Answer {
             at: Timestamp::from_secs(0),
         });
         Seen {
-            legend: Arc::from(legend),
+            legend,
             value,
             target: target.parse().unwrap(),
         }
-    };
-    Answer {
-        series: text.split_whitespace().map(seen).collect(),
     }
+    text.split_whitespace().map(seen).collect()
 }
 
 /// `None`: the fetch failed.
@@ -121,7 +119,7 @@ fn check(alerts: Vec<Alert>, texts: &[Option<&str>], expected: &[&str]) {
 
 fn judge(group: &Group, life: &mut Life, minute: i64, texts: &[Option<&str>]) -> Vec<String> {
     let slot = Timestamp::from_secs(minute * 60);
-    let evaluated = evaluate(group, life, &answers(texts), slot, true);
+    let evaluated = evaluate(group, life, answers(texts), slot, true);
     evaluated.readings.iter().map(say).collect()
 }
 
@@ -228,7 +226,7 @@ fn a_later_alert_excludes_nothing_of_an_earlier_one_that_fails() {
     let evaluated = evaluate(
         &group,
         &mut life,
-        &answers(&[None, Some("a=50")]),
+        answers(&[None, Some("a=50")]),
         slot,
         true,
     );
@@ -254,7 +252,7 @@ fn a_known_series_that_is_excluded_is_dropped_with_the_entry_in_words() {
         let evaluated = evaluate(
             &group,
             &mut life.clone(),
-            &answers(&[Some(texts[0])]),
+            answers(&[Some(texts[0])]),
             slot,
             true,
         );
@@ -303,7 +301,7 @@ fn a_legend_that_comes_twice_has_one_reading_in_a_quiet_evaluation_too() {
     ] {
         let slot = Timestamp::from_secs(60);
         let given = answers(&[Some(text)]);
-        let evaluated = evaluate(&group, &mut Life::default(), &given, slot, false);
+        let evaluated = evaluate(&group, &mut Life::default(), given.clone(), slot, false);
         let found: Vec<_> = evaluated.readings.iter().map(say).collect();
         assert_eq!(found, expected, "{text}");
     }
@@ -457,7 +455,7 @@ fn forgotten_at(judged: Alert) -> (i64, String) {
     for minute in 1..10_000 {
         let slot = Timestamp::from_secs(minute * 60);
         let given = answers(&[Some("b=5")]);
-        let evaluated = evaluate(&group, &mut life, &given, slot, false);
+        let evaluated = evaluate(&group, &mut life, given.clone(), slot, false);
         if let Some(dropped) = evaluated.dropped.first() {
             return (minute, dropped.reason.clone());
         }
@@ -510,7 +508,7 @@ fn a_series_of_a_removed_target_is_forgotten_after_missing_for() {
         assert_eq!(found, ["b by 0: ok", "a by 0: ignored"], "{minute}");
     }
     let slot = Timestamp::from_secs(6 * 60);
-    let evaluated = evaluate(&after, &mut life, &answers(&[Some("b=5")]), slot, true);
+    let evaluated = evaluate(&after, &mut life, answers(&[Some("b=5")]), slot, true);
     let dropped: Vec<_> = evaluated.dropped.iter().map(|d| &*d.legend).collect();
     assert_eq!(dropped, ["a"]);
 }
@@ -565,7 +563,7 @@ fn min_series_counts_each_legend_once() {
     let texts = [Some("a=5"), Some("a=5 a=5 b=5 b=5")];
     let group = group(vec![alert("Load", "special"), wide]);
     let slot = Timestamp::from_secs(60);
-    let evaluated = evaluate(&group, &mut Life::default(), &answers(&texts), slot, false);
+    let evaluated = evaluate(&group, &mut Life::default(), answers(&texts), slot, false);
     let why: Vec<_> = evaluated
         .readings
         .iter()
@@ -659,7 +657,7 @@ fn an_alert_that_wants_no_data_told_remembers_nothing_of_a_target_that_matches_n
         let group = group(vec![without_data(alert("Load", "all"), setting)]);
         let mut life = Life::default();
         let slot = Timestamp::from_secs(60);
-        let evaluated = evaluate(&group, &mut life, &answers(&[Some("")]), slot, false);
+        let evaluated = evaluate(&group, &mut life, answers(&[Some("")]), slot, false);
         assert!(evaluated.readings.is_empty() && !evaluated.known_changed);
         assert!(life.series.is_empty());
     }
@@ -755,8 +753,8 @@ proptest! {
         let (mut quiet, mut whole) = (Life::default(), Life::default());
         for (minute, given) in (0..).zip(&slots) {
             let slot = Timestamp::from_secs(minute * 60);
-            let few = evaluate(&group, &mut quiet, given, slot, false);
-            let all = evaluate(&group, &mut whole, given, slot, true);
+            let few = evaluate(&group, &mut quiet, given.clone(), slot, false);
+            let all = evaluate(&group, &mut whole, given.clone(), slot, true);
             prop_assert_eq!(&few.dropped, &all.dropped);
             prop_assert_eq!(few.judged, all.judged);
             let mut legends: Vec<_> = all.readings.iter().map(|r| Arc::clone(&r.legend)).collect();
@@ -781,18 +779,69 @@ proptest! {
         }
     }
 
+    /// What is judged while it arrives is judged the same.
+    #[test]
+    fn known_quiet_series_of_which_nothing_is_kept_are_judged_the_same((group, slots) in any_run()) {
+        let (mut plain, mut brief) = (Life::default(), Life::default());
+        for (minute, given) in (0..).zip(&slots) {
+            let slot = Timestamp::from_secs(minute * 60);
+            let known = brief.series.share();
+            let kept = group.alerts.iter().zip(given).map(|(alert, answer)| {
+                let mut kept = Answer::knowing(alert, &known);
+                answer.as_ref()?.series().for_each(|seen| kept.take(alert, seen));
+                Some(kept)
+            });
+            let kept: Vec<_> = kept.collect();
+            // another roster with the same series does as well
+            let known = (minute % 2 == 0).then_some(known);
+            let one = evaluate(&group, &mut plain, given.clone(), slot, false);
+            let other = evaluate(&group, &mut brief, kept, slot, false);
+            drop(known);
+            // one of two of a name may be quiet: then its place decides whether that is said
+            let matters = |reading: &&Reading| {
+                !is_quiet(&reading.asks) || plain.series.active(&reading.legend).is_some()
+            };
+            let sorted = |evaluated: &Evaluated| {
+                let readings = evaluated.readings.iter().filter(matters);
+                let mut said: Vec<_> = readings.map(say).collect();
+                said.extend(evaluated.dropped.iter().map(|dropped| format!("{dropped:?}")));
+                said.sort_unstable();
+                said
+            };
+            prop_assert_eq!(sorted(&one), sorted(&other));
+            prop_assert_eq!(one.judged, other.judged);
+            prop_assert_eq!(one.known_changed, other.known_changed);
+            prop_assert_eq!(&plain.head, &brief.head);
+            // of a series that is not quiet something is remembered from here on
+            for reading in &one.readings {
+                for life in [&mut plain, &mut brief] {
+                    let active = life.series.active_mut(&reading.legend).unwrap();
+                    active.lacking_since = (!is_quiet(&reading.asks)).then_some(slot);
+                    if active.is_idle() {
+                        life.series.quiet(&reading.legend);
+                    }
+                }
+            }
+            for dropped in &one.dropped {
+                plain.series.remove(&dropped.legend);
+                brief.series.remove(&dropped.legend);
+            }
+            prop_assert_eq!(&plain.series, &brief.series);
+        }
+    }
+
     /// Where a fetch fails, nothing of that alert is read, dropped or new.
     #[test]
     fn a_failed_fetch_changes_nothing((group, slots) in any_run()) {
         let mut life = Life::default();
         for (minute, given) in (0..).zip(&slots) {
             let slot = Timestamp::from_secs(minute * 60);
-            let evaluated = evaluate(&group, &mut life, given, slot, false);
+            let evaluated = evaluate(&group, &mut life, given.clone(), slot, false);
             for dropped in &evaluated.dropped {
                 life.series.remove(&dropped.legend);
             }
             let before = (life.series.clone(), life.head.answered_ms);
-            let evaluated = evaluate(&group, &mut life, &[None, None], slot, true);
+            let evaluated = evaluate(&group, &mut life, vec![None, None], slot, true);
             prop_assert!(evaluated.readings.is_empty() && evaluated.dropped.is_empty());
             prop_assert_eq!(before, (life.series.clone(), life.head.answered_ms));
         }
@@ -804,17 +853,18 @@ proptest! {
         let (mut forth, mut back) = (Life::default(), Life::default());
         for (minute, given) in (0..).zip(&slots) {
             let slot = Timestamp::from_secs(minute * 60);
-            let turned: Vec<_> = given.iter().cloned().map(|answer| answer.map(|mut answer| {
-                answer.series.reverse();
-                answer
+            let turned: Vec<_> = given.iter().cloned().map(|answer| answer.map(|answer| {
+                let mut series: Vec<_> = answer.series().collect();
+                series.reverse();
+                series.into_iter().collect()
             })).collect();
             let sorted = |evaluated: &Evaluated| {
                 let mut said: Vec<_> = evaluated.readings.iter().map(say).collect();
                 said.sort_unstable();
                 said
             };
-            let one = evaluate(&group, &mut forth, given, slot, true);
-            let other = evaluate(&group, &mut back, &turned, slot, true);
+            let one = evaluate(&group, &mut forth, given.clone(), slot, true);
+            let other = evaluate(&group, &mut back, turned, slot, true);
             prop_assert_eq!(sorted(&one), sorted(&other));
             for dropped in &one.dropped {
                 forth.series.remove(&dropped.legend);

@@ -123,15 +123,17 @@ impl World {
                 now,
             );
             if let Some(entry) = self.groups.remove(&name) {
-                for legend in entry.life.series.into_keys() {
-                    let key = (Arc::clone(&name), legend);
+                for (legend, _) in entry.life.series.actives() {
+                    let key = (Arc::clone(&name), Arc::clone(legend));
                     self.silent.remove(&key);
                     self.dirty.series.insert(key);
                 }
+                let pages = entry.life.series.pages();
+                let pages = pages.map(|page| (Arc::clone(&name), page));
+                self.dirty.known.extend(pages);
             }
             self.touch_group(&name);
-            self.dirty.heads.insert(Arc::clone(&name));
-            self.dirty.known.insert(name);
+            self.dirty.heads.insert(name);
         }
     }
 

@@ -12,18 +12,19 @@ use crate::alert::delivery::Delivery;
 use crate::alert::group::Head;
 use crate::alert::incident::{Incident, IncidentId};
 use crate::alert::lifecycle::Active;
+use crate::alert::page::Page;
 
 /// Names one series: group and legend.
 pub type SeriesKey = (Arc<str>, Arc<str>);
 
-/// The series of a group, each with the index of its target in `Head::sources`.
-pub type KnownSeries = Vec<(Arc<str>, u16)>;
+/// Names one page of known series: group and number.
+pub type PageKey = (Arc<str>, u32);
 
 /// What has to be written, by key.
 #[derive(Clone, Debug, Default)]
 pub struct Dirty {
     pub(super) heads: BTreeSet<Arc<str>>,
-    pub(super) known: BTreeSet<Arc<str>>,
+    pub(super) known: BTreeSet<PageKey>,
     pub(super) series: BTreeSet<SeriesKey>,
     pub(super) incidents: BTreeSet<IncidentId>,
     pub(super) deliveries: BTreeSet<DeliveryKey>,
@@ -39,8 +40,8 @@ pub struct Dirty {
 pub struct Batch {
     /// Counters of groups.
     pub heads: Vec<(Arc<str>, Option<Head>)>,
-    /// Legends and sources of groups whose known series changed; `None`: the group is gone.
-    pub known: Vec<(Arc<str>, Option<KnownSeries>)>,
+    /// Pages on which known series came, went or changed their source; `None`: it is empty.
+    pub known: Vec<(PageKey, Option<Arc<Page>>)>,
     /// Series with a running clock or an incident, by group and legend.
     pub series: Vec<(SeriesKey, Option<Arc<Active>>)>,
     /// Incidents.
@@ -62,7 +63,7 @@ pub struct Saved {
     /// Counters of groups.
     pub heads: BTreeMap<Arc<str>, Head>,
     /// Known series of groups.
-    pub known: BTreeMap<Arc<str>, KnownSeries>,
+    pub known: BTreeMap<PageKey, Arc<Page>>,
     /// Series with a running clock or an incident.
     pub series: BTreeMap<SeriesKey, Arc<Active>>,
     /// Incidents.
@@ -139,6 +140,15 @@ impl World {
         }
     }
 
+    /// Notes that known series of a group may have come, gone or moved.
+    pub(super) fn known_changed(&mut self, group: &Arc<str>) {
+        if let Some(entry) = self.groups.get_mut(group) {
+            let pages = entry.life.series.take_changed();
+            let pages = pages.into_iter().map(|page| (Arc::clone(group), page));
+            self.dirty.known.extend(pages);
+        }
+    }
+
     /// Whether something has to be written before anything may be sent.
     pub fn is_dirty(&self) -> bool {
         self.dirty.owed
@@ -151,20 +161,15 @@ impl World {
             let head = self.groups.get(&name).map(|entry| entry.life.head.clone());
             (name, head)
         });
-        let known = dirty.known.into_iter().map(|name| {
-            let known = self.groups.get(&name).map(|entry| {
-                let series = entry.life.series.iter();
-                series
-                    .map(|(legend, known)| (Arc::clone(legend), known.source))
-                    .collect()
-            });
-            (name, known)
+        let known = dirty.known.into_iter().map(|(name, number)| {
+            let entry = self.groups.get(&name);
+            let page = entry.and_then(|entry| entry.life.series.page(number));
+            ((name, number), page)
         });
         let series = dirty.series.into_iter().map(|(group, legend)| {
             let life = self.groups.get(&group).map(|entry| &entry.life);
-            let known = life.and_then(|life| life.series.get(&legend));
-            let active = known.and_then(|known| known.active.clone());
-            ((group, legend), active)
+            let active = life.and_then(|life| life.series.active(&legend));
+            ((group, legend), active.cloned())
         });
         let incidents = dirty
             .incidents
@@ -201,10 +206,11 @@ impl World {
         let dirty = &mut self.dirty;
         for (name, entry) in &self.groups {
             dirty.heads.insert(Arc::clone(name));
-            dirty.known.insert(Arc::clone(name));
-            let series = entry.life.series.iter();
-            let active = series.filter(|(_, known)| known.active.is_some());
-            let keys = active.map(|(legend, _)| (Arc::clone(name), Arc::clone(legend)));
+            let pages = entry.life.series.pages();
+            let pages = pages.map(|page| (Arc::clone(name), page));
+            dirty.known.extend(pages);
+            let actives = entry.life.series.actives();
+            let keys = actives.map(|(legend, _)| (Arc::clone(name), Arc::clone(legend)));
             dirty.series.extend(keys);
         }
         let alone = self.incidents.values().filter(|i| i.inside.is_none());

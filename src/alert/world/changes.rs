@@ -81,8 +81,8 @@ impl World {
 
     /// The open incident of a series.
     pub(super) fn open_of(&self, group: &Arc<str>, series: &Arc<str>) -> Option<IncidentId> {
-        let known = || self.groups.get(group)?.life.series.get(series);
-        let open = || Some(known()?.active.as_ref()?.open?.id);
+        let life = || Some(&self.groups.get(group)?.life);
+        let open = || Some(life()?.series.active(series)?.open?.id);
         let named = self.named.get(&(Arc::clone(group), Arc::clone(series)));
         let id = named.copied().or_else(open)?;
         let incident = self.incidents.get(&id)?;

@@ -57,6 +57,7 @@ use super::group::Life;
 use super::incident::{About, BUILT_IN, Incident, IncidentId};
 use super::level::Level;
 use super::receiver::Policy;
+use super::roster::Roster;
 use super::schedule::Schedule;
 use super::time::Timestamp;
 
@@ -190,6 +191,12 @@ impl World {
     /// What is remembered of a group.
     pub fn life(&self, group: &str) -> Option<&Life> {
         self.groups.get(group).map(|entry| &entry.life)
+    }
+
+    /// The series that are known of a group, to look at.
+    pub fn known(&self, group: &str) -> Arc<Roster> {
+        let entry = self.groups.get(group);
+        entry.map_or_else(Arc::default, |entry| entry.life.series.share())
     }
 
     /// The level changes since this was last called.

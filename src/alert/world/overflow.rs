@@ -21,9 +21,9 @@ impl World {
         changes: impl Iterator<Item = &'a Change>,
     ) -> Crowd {
         let entry = self.groups.get(group);
-        let series = entry.into_iter().flat_map(|e| e.life.series.values());
+        let actives = entry.into_iter().flat_map(|e| e.life.series.actives());
         let mut crowd = Crowd::default();
-        for open in series.filter_map(|known| known.active.as_ref()?.open) {
+        for open in actives.filter_map(|(_, active)| active.open) {
             crowd.open += 1;
             crowd.without_data += usize::from(open.by_want);
         }

@@ -2,7 +2,6 @@
 //! open, change and resolve incidents. Which of them are told alone and which
 //! in their group's overflow is decided in `overflow.rs`.
 
-use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,10 +13,11 @@ use super::{Transition, World};
 use crate::alert::definition::{Alert, Group};
 use crate::alert::duration;
 use crate::alert::evaluate::{self, Answer, Evaluated, Reading, Why};
-use crate::alert::group::Known;
+use crate::alert::group::Life;
 use crate::alert::incident::{About, Incident, IncidentId, Subject};
 use crate::alert::level::Level;
 use crate::alert::lifecycle::{Active, Asks, Change};
+use crate::alert::roster::Known;
 use crate::alert::time::Timestamp;
 
 /// What one evaluation of a group came to.
@@ -27,6 +27,12 @@ pub struct Report {
     pub answers: Vec<Option<Answer>>,
     /// How the first failed fetch failed.
     pub failure: Option<String>,
+}
+
+impl From<&Self> for Report {
+    fn from(report: &Self) -> Self {
+        report.clone()
+    }
 }
 
 /// A change of one series, with what brought it about.
@@ -65,13 +71,11 @@ impl World {
 
     /// Judges what `group` was answered for `slot`. Returns legends that came
     /// twice in one alert's answer, for the log. Answers to questions that the
-    /// present configuration does not ask any more are dropped. A report that
-    /// is given away is gone before its readings are judged: a big answer and a
-    /// storm of incidents need not be in memory together.
+    /// present configuration does not ask any more are dropped.
     pub fn evaluated(
         &mut self,
         group: &Arc<Group>,
-        report: impl Borrow<Report>,
+        report: impl Into<Report>,
         slot: Timestamp,
         now: Timestamp,
     ) -> Vec<Arc<str>> {
@@ -83,29 +87,28 @@ impl World {
             return Vec::new();
         };
         let was_ready = entry.life.ready;
-        let Report { answers, failure } = report.borrow();
+        let Report { answers, failure } = report.into();
+        let answered = answers.iter().filter(|answer| answer.is_some()).count();
+        let (any, all) = (answered > 0, answered == answers.len());
         let evaluated = evaluate::evaluate(group, &mut entry.life, answers, slot, false);
         let twice = evaluated.readings.iter().filter(|reading| reading.twice);
         let twice = twice.map(|reading| Arc::clone(&reading.legend)).collect();
         let head = &mut entry.life.head;
-        if answers.iter().all(Option::is_some) {
+        if all {
             entry.life.lacking.clear();
             head.judged = evaluated.judged;
             head.judged_at = Some(slot);
-        } else if answers.iter().any(Option::is_some) {
+        } else if any {
             // what was not answered is as it was
             head.judged = head.judged.max(evaluated.judged);
             head.judged_at = Some(slot);
         }
         self.dirty.heads.insert(Arc::clone(name));
-        if evaluated.known_changed {
-            self.dirty.known.insert(Arc::clone(name));
-        }
+        self.known_changed(name);
         if !was_ready {
             self.is_ready(name);
         }
         self.fetched(name, failure.as_deref(), slot, now);
-        drop(report);
         self.judge(group, evaluated, slot, now);
         self.look_after_itself(now);
         twice
@@ -195,9 +198,8 @@ impl World {
         let alert = group.alerts.get(reading.alert)?;
         let fresh = self.fresh(group, reading, slot);
         let life = &mut self.groups.get_mut(&group.name)?.life;
-        let known = life.series.get_mut(&reading.legend)?;
-        let before = known.active.as_deref().cloned().unwrap_or_default();
-        let active = known.active_mut();
+        let active = life.series.active_mut(&reading.legend)?;
+        let before = active.clone();
         if !alert.may_fall_silent() {
             active.silent = None;
         }
@@ -287,15 +289,17 @@ impl World {
         let Some(entry) = self.groups.get_mut(group) else {
             return;
         };
-        let Some(known) = entry.life.series.get_mut(legend) else {
+        let series = &mut entry.life.series;
+        let Some(known) = series.get(legend) else {
             return;
         };
-        let after = known.active.as_deref().cloned().unwrap_or_default();
+        let after = known.active.map(|active| (**active).clone());
+        let after = after.unwrap_or_default();
         if after.is_idle() {
-            known.active = None;
+            series.quiet(legend);
             if after.stands_in {
-                entry.life.series.remove(legend);
-                self.dirty.known.insert(Arc::clone(group));
+                series.remove(legend);
+                self.known_changed(group);
             }
         }
         let key = (Arc::clone(group), Arc::clone(legend));
@@ -328,20 +332,19 @@ impl World {
         let Some(alert) = group.alerts.get(reading.alert) else {
             return;
         };
-        let Some(known) = self.known(&group.name, &reading.legend) else {
+        let Some(active) = self.active(&group.name, &reading.legend) else {
             return;
         };
-        let before = known.active.as_deref().cloned().unwrap_or_default();
+        let before = active.clone();
         if wants.0 <= before.level() {
             return;
         }
         let since = before.lacking_since.unwrap_or(slot);
         let silent = reading.counts && (before.silent.is_some() || census.finds_silence(since));
         let fresh = self.fresh(group, reading, slot);
-        let Some(known) = self.known(&group.name, &reading.legend) else {
+        let Some(active) = self.active(&group.name, &reading.legend) else {
             return;
         };
-        let active = known.active_mut();
         if silent {
             active.silent = Some(wants.0);
         } else {
@@ -366,12 +369,14 @@ impl World {
     /// Since when a series lacks data that is to open or rise to `level` for it.
     fn rises(&self, group: &Group, reading: &Reading, level: Level) -> Option<Timestamp> {
         let life = &self.groups.get(&group.name)?.life;
-        let active = life.series.get(&reading.legend)?.active.as_ref()?;
+        let active = life.series.active(&reading.legend)?;
         active.lacking_since.filter(|_| level > active.level())
     }
 
-    fn known(&mut self, group: &str, legend: &str) -> Option<&mut Known> {
-        self.groups.get_mut(group)?.life.series.get_mut(legend)
+    /// The clocks and the incident of a series that is not quietly ok.
+    fn active(&mut self, group: &str, legend: &str) -> Option<&mut Active> {
+        let life = &mut self.groups.get_mut(group)?.life;
+        life.series.changed_active(legend)
     }
 
     /// Ends what a series that is no longer the group's has open, and drops it.
@@ -382,14 +387,15 @@ impl World {
         reason: String,
         turns: &mut Vec<Turn>,
     ) {
-        let Some(known) = self.known(group, legend) else {
+        let Some(entry) = self.groups.get_mut(group) else {
             return;
         };
-        let mut active = known
-            .active
-            .take()
-            .map(Arc::unwrap_or_clone)
-            .unwrap_or_default();
+        let active = entry.life.series.quiet(legend);
+        if !entry.life.series.remove(legend) {
+            return;
+        }
+        entry.life.lacking.remove(legend);
+        let mut active = active.map(Arc::unwrap_or_clone).unwrap_or_default();
         if let Some(open) = active.open {
             let id = open.id;
             if let Some(change) = active.end() {
@@ -404,14 +410,10 @@ impl World {
                 });
             }
         }
-        if let Some(entry) = self.groups.get_mut(group) {
-            entry.life.series.remove(legend);
-            entry.life.lacking.remove(legend);
-        }
         let key = (Arc::clone(group), Arc::clone(legend));
         self.silence_changed |= self.silent.remove(&key).is_some();
         self.dirty.series.insert(key);
-        self.dirty.known.insert(Arc::clone(group));
+        self.known_changed(group);
     }
 
     /// Carries out one transition; the overflow that it belongs to, if any.
@@ -437,8 +439,8 @@ impl World {
             let inside = turning.crowd.place_for(alert?, change.by_want);
             self.incidents.insert(Incident { inside, ..incident });
             if inside.is_some()
-                && let Some(known) = self.known(&turning.group.name, &legend)
-                && let Some(open) = &mut known.active_mut().open
+                && let Some(active) = self.active(&turning.group.name, &legend)
+                && let Some(open) = &mut active.open
             {
                 open.inside = inside;
             }
@@ -472,8 +474,8 @@ impl World {
         let about = about.or_insert_with(|| self.about(group, alert, reading));
         let about = Arc::clone(about);
         let key = (Arc::clone(&group.name), Arc::clone(legend));
-        let known = self.known(&group.name, legend);
-        let lacking = known.and_then(|known| known.active.as_ref()?.lacking_since);
+        let active = self.active(&group.name, legend);
+        let lacking = active.and_then(|active| active.lacking_since);
         Incident {
             value: reading.value.map(|value| value.value),
             words: words(reading),
@@ -519,16 +521,14 @@ impl World {
 
     /// Lets a series that was told with many others have an incident of its own.
     pub(super) fn on_its_own(&mut self, group: &Group, legend: &Arc<str>, now: Timestamp) {
-        let Some(known) = self.known(&group.name, legend) else {
+        let Some(Life { series, head, .. }) = self.life(&group.name) else {
             return;
         };
-        let source = known.source;
-        let before = known.active.as_deref().cloned().unwrap_or_default();
-        let sources = self
-            .groups
-            .get(&group.name)
-            .map(|entry| &entry.life.head.sources);
-        let target = sources.and_then(|sources| sources.get(usize::from(source)));
+        let Some(Known { source, active, .. }) = series.get(legend) else {
+            return;
+        };
+        let before = active.map(|active| (**active).clone()).unwrap_or_default();
+        let target = head.sources.get(usize::from(source));
         let alert = target
             .and_then(|source| group.alert_of(&source.target))
             .unwrap_or(0);
@@ -559,10 +559,7 @@ impl World {
             twice: false,
             counts: false,
         };
-        if let Some(active) = self
-            .known(&group.name, legend)
-            .and_then(|known| known.active.as_mut().map(Arc::make_mut))
-        {
+        if let Some(active) = self.active(&group.name, legend) {
             active.silent = None;
         }
         let mut turns = Vec::new();

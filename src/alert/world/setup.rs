@@ -13,10 +13,11 @@ use super::{DeliveryKey, Entry, LEAVE, Saved, World, batch::Dirty};
 use crate::alert::definition::{Group, WithoutData};
 use crate::alert::delivery::Delivery;
 use crate::alert::evaluate::TOO_FEW;
-use crate::alert::group::{Known, Life};
 use crate::alert::incident::{About, IncidentId, Subject};
 use crate::alert::lifecycle::{Active, GAP};
+use crate::alert::page::Page;
 use crate::alert::receiver::{Policy, Route};
+use crate::alert::roster::Roster;
 use crate::alert::time::Timestamp;
 
 /// The configuration, as far as it decides anything here.
@@ -116,20 +117,12 @@ impl World {
         for (name, head) in saved.heads {
             groups.entry(name).or_default().life.head = head;
         }
-        for (name, known) in saved.known {
-            let life = &mut groups.entry(name).or_default().life;
-            life.series = known
-                .into_iter()
-                .map(|(legend, source)| {
-                    (
-                        legend,
-                        Known {
-                            source,
-                            ..Known::default()
-                        },
-                    )
-                })
-                .collect();
+        let mut pages: BTreeMap<Arc<str>, BTreeMap<u32, Arc<Page>>> = BTreeMap::new();
+        for ((name, number), page) in saved.known {
+            pages.entry(name).or_default().insert(number, page);
+        }
+        for (name, pages) in pages {
+            groups.entry(name).or_default().life.series = Roster::new(pages).into();
         }
         let mut silent = BTreeMap::new();
         for ((name, legend), active) in saved.series {
@@ -137,7 +130,13 @@ impl World {
                 silent.insert((Arc::clone(&name), Arc::clone(&legend)), how);
             }
             let life = &mut groups.entry(name).or_default().life;
-            life.series.entry(legend).or_default().active = Some(active);
+            life.series.restore(legend, active);
+        }
+        let mut dirty = Dirty::default();
+        for (name, entry) in &mut groups {
+            let pages = entry.life.series.take_changed();
+            let pages = pages.into_iter().map(|page| (Arc::clone(name), page));
+            dirty.known.extend(pages);
         }
         let named = saved
             .incidents
@@ -165,7 +164,7 @@ impl World {
             memory: saved.memory,
             transitions: Vec::new(),
             given_up: Vec::new(),
-            dirty: Dirty::default(),
+            dirty,
         };
         world.drop_unknown_receivers();
         world.try_anew(now);
@@ -187,12 +186,11 @@ impl World {
     fn recall_hidden(&mut self) {
         let mut hidden = Vec::new();
         for (name, entry) in &self.groups {
-            for (legend, known) in &entry.life.series {
-                if let Some(active) = &known.active
-                    && let Some(open) = active.open
+            for (legend, active) in entry.life.series.actives() {
+                if let Some(open) = active.open
                     && let Some(inside) = open.inside
                 {
-                    let source = entry.life.head.sources.get(usize::from(known.source));
+                    let source = entry.life.source_of(legend);
                     let alert = source
                         .zip(entry.group.as_ref())
                         .and_then(|(source, group)| {
@@ -552,20 +550,19 @@ impl Entry {
     /// Finds out anew which series lack data and count for silence in numbers.
     fn recall_lacking(&mut self) {
         let Some(group) = &self.group else { return };
-        let Life { head, series, .. } = &self.life;
-        let setting = |known: &Known, active: &Active| {
-            let source = head.sources.get(usize::from(known.source))?;
+        let life = &self.life;
+        let setting = |legend: &str, active: &Active| {
+            let source = life.source_of(legend)?;
             let alert = group.alerts.get(group.alert_of(&source.target)?)?;
             let gone = active.missing.is_some();
             Some(if gone { alert.missing } else { alert.no_data })
         };
-        self.life.lacking = series
-            .iter()
-            .filter_map(|(legend, known)| {
-                let active = known.active.as_ref()?;
+        let lacking = life.series.actives();
+        self.life.lacking = lacking
+            .filter_map(|(legend, active)| {
                 let since = active.lacking_since?;
                 let too_few = active.stands_in && &**legend == TOO_FEW;
-                let counts = matches!(setting(known, active)?, WithoutData::Level(_)) && !too_few;
+                let counts = matches!(setting(legend, active)?, WithoutData::Level(_)) && !too_few;
                 counts.then(|| (Arc::clone(legend), since))
             })
             .collect();

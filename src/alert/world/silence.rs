@@ -183,8 +183,7 @@ impl World {
         for (name, entry) in &self.groups {
             let lacking = entry.life.lacking.iter();
             let counted = |legend: &Arc<str>| {
-                let series = entry.life.series.get(legend);
-                let active = series.and_then(|known| known.active.as_ref());
+                let active = entry.life.series.active(legend);
                 active.is_some_and(|active| active.silent.is_some())
             };
             let others = lacking.filter(|(legend, since)| near(since) && !counted(legend));

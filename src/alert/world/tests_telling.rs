@@ -15,7 +15,7 @@ use super::*;
 use crate::alert::condition::{Written, conditions};
 use crate::alert::definition::{Alert, Docs, GraphLink, WithoutData};
 use crate::alert::delivery::{Outcome, Owes, Tell, desired};
-use crate::alert::evaluate::{Answer, Seen};
+use crate::alert::evaluate::Seen;
 use crate::alert::incident::{BUILT_IN, Subject};
 use crate::alert::level::Levels;
 use crate::alert::receiver::Route;
@@ -191,7 +191,7 @@ impl Bench {
     fn judge_group(&mut self, name: &str, series: &[(&str, f64)]) {
         self.now = self.now.plus(secs(1));
         let seen = series.iter().map(|(legend, value)| Seen {
-            legend: Arc::from(*legend),
+            legend,
             value: (!value.is_nan()).then_some(Value {
                 value: *value,
                 at: self.now,
@@ -199,9 +199,7 @@ impl Bench {
             target: 0,
         });
         let report = Report {
-            answers: vec![Some(Answer {
-                series: seen.collect(),
-            })],
+            answers: vec![Some(seen.collect())],
             failure: None,
         };
         let group = self.group(name);

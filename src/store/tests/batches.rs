@@ -19,11 +19,13 @@ use crate::alert::{Docs, GraphLink, Level, Timestamp};
 /// A batch over few keys, so that later ones overwrite and delete.
 pub fn batch() -> impl Strategy<Value = Batch> {
     let series = ((name(), name()), option::of(active().prop_map(Arc::new)));
-    let known = option::of(vec((text(), any::<u16>()), 0..4));
+    let page = vec((text(), any::<u16>()), 0..4);
+    let page = page.prop_map(|names| Arc::new(names.into_iter().collect()));
+    let known = ((name(), any::<u32>()), option::of(page));
     let deliveries = ((id(), name(), name()), option::of(delivery()));
     let rows = (
         vec((name(), option::of(head())), 0..4),
-        vec((name(), known), 0..4),
+        vec(known, 0..4),
         vec(series, 0..6),
         vec((id(), option::of(incident())), 0..4),
         vec(deliveries, 0..4),

@@ -28,14 +28,12 @@ pub fn stored(data: &[u8]) {
         world.tick(now);
         tell_all(&mut world, now);
         for group in world.setup().groups.clone() {
-            let seen = |legend: &str| Seen {
-                legend: Arc::from(legend),
+            let seen = |legend| Seen {
+                legend,
                 value: value.map(|value| Value { value, at: now }),
                 target: 0,
             };
-            let answer = Answer {
-                series: vec![seen("web-1"), seen("web-2")],
-            };
+            let answer = Answer::from_iter([seen("web-1"), seen("web-2")]);
             let report = Report {
                 answers: vec![Some(answer)],
                 failure: None,
@@ -94,7 +92,13 @@ fn rows(text: &str) -> Option<Saved> {
         let columns: Vec<&str> = line.split('\t').collect();
         match columns.as_slice() {
             ["heads", name, row] => drop(saved.heads.insert(Arc::from(*name), json(row)?)),
-            ["known", name, row] => drop(saved.known.insert(Arc::from(*name), json(row)?)),
+            ["known", name, row] => {
+                drop(saved.known.insert((Arc::from(*name), 0), json(row)?));
+            }
+            ["known", name, page, row] => {
+                let key = (Arc::from(*name), page.parse().ok()?);
+                drop(saved.known.insert(key, json(row)?));
+            }
             ["series", name, legend, row] => {
                 let key = (Arc::from(*name), Arc::from(*legend));
                 saved.series.insert(key, json(row)?);

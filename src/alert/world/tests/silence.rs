@@ -573,8 +573,8 @@ proptest! {
             let mut highest = Level::Ok;
             for name in ["Load", "Disk"] {
                 let life = bench.world.life(name).unwrap();
-                for (legend, known) in &life.series {
-                    let Some(silent) = known.active.as_ref().and_then(|active| active.silent)
+                for (legend, active) in life.series.actives() {
+                    let Some(silent) = active.silent
                     else { continue };
                     prop_assert!(bench.level(name, legend) < silent);
                     highest = highest.max(silent);
