@@ -8,6 +8,7 @@ pub mod demo;
 pub mod graphite;
 pub mod now;
 pub mod play;
+pub mod redirect;
 pub mod secret;
 pub mod store;
 pub mod testing;

@@ -18,8 +18,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("alert", &[]),
     ("secret", &[]),
     ("tls", &[]),
+    ("redirect", &[]),
     ("now", &["alert::Timestamp"]),
-    ("graphite", &["alert", "secret", "tls"]),
+    ("graphite", &["alert", "redirect", "secret", "tls"]),
     ("deliver", &["alert", "secret", "tls", "now"]),
     ("store", &["alert"]),
     // each edge owns its section of the configuration; this composes them

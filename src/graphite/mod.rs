@@ -22,7 +22,6 @@ pub mod links;
 mod prefix;
 mod raw;
 mod reader;
-mod redirect;
 mod request;
 mod room;
 pub mod series;

@@ -17,11 +17,11 @@ use url::Url;
 use super::decode::{Content, DecodeError, Decoder};
 use super::error::{ClientError, FetchError};
 use super::links::render_url;
-use super::redirect::{follow, location};
 use super::room::{Full, PER_SERIES, Room};
 use super::series::Series;
 use super::settings::Settings;
 use super::{cause, element, unescape, words};
+use crate::redirect::{follow, location};
 use crate::secret::{Censor, Secret};
 use crate::tls;
 

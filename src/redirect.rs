@@ -1,4 +1,4 @@
-//! Where a request may be sent on to: nowhere but Graphite's own host.
+//! Where a request may be sent on to: nowhere but the host that was asked.
 //!
 //! Credentials and headers travel with every request, so this decision alone
 //! keeps them from other hosts. It sends nothing.
@@ -8,7 +8,7 @@ use reqwest::header::LOCATION;
 use url::Url;
 
 /// Where the server says that the request belongs; `None`: it answered.
-pub(super) fn location(response: &Response) -> Option<String> {
+pub fn location(response: &Response) -> Option<String> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
@@ -17,8 +17,10 @@ pub(super) fn location(response: &Response) -> Option<String> {
 }
 
 /// Where to ask instead: the same host and port, or https on the same host.
-/// Otherwise the other place, as it may be shown.
-pub(super) fn follow(from: &Url, location: &str) -> Result<Url, String> {
+///
+/// # Errors
+/// It belongs elsewhere; the other place, as it may be shown.
+pub fn follow(from: &Url, location: &str) -> Result<Url, String> {
     let Ok(mut to) = from.join(location) else {
         return Err("an address that cannot be read".to_owned());
     };
