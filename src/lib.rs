@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod deliver;
 pub mod demo;
+pub mod docs;
 pub mod graphite;
 pub mod now;
 pub mod play;

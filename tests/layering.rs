@@ -65,14 +65,27 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "play",
         ],
     ),
+    // pages about alerts: it asks those whom links lead to, never Graphite
+    (
+        "docs",
+        &[
+            "alert",
+            "config::BUILT_IN",
+            "config::Config",
+            "deliver::http",
+            "deliver::links",
+            "deliver::text",
+            "redirect",
+        ],
+    ),
     ("web", &["agent::Health", "alert", "now"]),
     // the agent meets it over HTTP, like any other Graphite
     ("demo", &["now"]),
     (
         "cli",
         &[
-            "agent", "alert", "config", "deliver", "demo", "graphite", "now", "store", "testing",
-            "web",
+            "agent", "alert", "config", "deliver", "demo", "docs", "graphite", "now", "store",
+            "testing", "web",
         ],
     ),
     ("main", &["cli"]),

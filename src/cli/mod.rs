@@ -3,6 +3,7 @@
 
 mod check;
 mod demo;
+mod docs;
 mod logs;
 mod notify;
 mod pages;
@@ -59,6 +60,11 @@ enum Command {
         after_help = "Example:\n  graphite-pager test alerts/load.test.yml\n\nAll below a folder, for continuous integration:\n  graphite-pager test alerts --junit results.xml --coverage\n\nExit status: 0 if all passed, 1 if not."
     )]
     Test(test::Options),
+    /// Checks the documentation pages of the alerts, or writes pages to fill in
+    #[command(
+        after_help = "Example:\n  graphite-pager docs scaffold -c alerts.yml --docs-path docs\n  graphite-pager docs check -c alerts.yml --docs-path docs\n\nExit status: 0 if all is well, 1 if not."
+    )]
+    Docs(docs::Options),
     /// Sends a test incident and its end through one receiver
     #[command(
         after_help = "Example:\n  graphite-pager notify ops-mail -c alerts.yml\n\nExit status: 0 if the receiver accepted both, 1 if not."
@@ -121,6 +127,14 @@ impl Paths {
 
     /// Reads the configuration; every problem goes to standard error.
     fn load(&self) -> Option<Loaded> {
+        self.load_with(load)
+    }
+
+    /// The same, read in another way.
+    fn load_with(
+        &self,
+        load: impl FnOnce(&[PathBuf]) -> Result<Loaded, config::Report>,
+    ) -> Option<Loaded> {
         let paths = self.resolve();
         if self.config.is_empty() && !paths.iter().any(|path| path.exists()) {
             eprintln!("{NOTHING_TO_READ}");
@@ -197,6 +211,7 @@ impl Cli {
                 Command::Verify(options) => verify::verify(&options),
                 Command::Check(options) => check::check(options).await,
                 Command::Test(options) => test::test(&options),
+                Command::Docs(options) => docs::docs(&options).await,
                 Command::Notify(options) => notify::notify(&options).await,
                 Command::Demo(options) => demo::demo(options).await,
                 Command::Completions { .. } | Command::Man { .. } => ExitCode::SUCCESS,

@@ -80,7 +80,7 @@ impl<'a> Context<'a> {
     pub fn advice_on_outside(&self) -> &'static str {
         match self.rehearses {
             true => {
-                "a test reads no environment but its own: give the variable there, such as `environment: {LIMIT: \"20\"}`"
+                "set the variable; a test of alerts does so itself, such as `environment: {LIMIT: \"20\"}`"
             }
             false => "its value is not shown because it may be a secret",
         }

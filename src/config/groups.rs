@@ -1,6 +1,6 @@
 //! Alerts of one name make a group: same schedule, same hours, different targets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::alerts::Read;
@@ -25,6 +25,19 @@ pub fn of(context: &Context<'_>, alerts: Vec<Read>) -> Vec<Arc<Group>> {
         }
     }
     order.into_iter().filter_map(group).map(Arc::new).collect()
+}
+
+/// The names of which no alert is enabled.
+pub fn disabled(alerts: &[Read]) -> Vec<Arc<str>> {
+    let enabled: HashSet<&str> = alerts
+        .iter()
+        .filter(|read| read.enabled)
+        .map(|read| &*read.alert.name)
+        .collect();
+    let left = alerts.iter().map(|read| &read.alert.name);
+    left.filter(|name| !enabled.contains(&***name))
+        .map(Arc::clone)
+        .collect()
 }
 
 fn group(members: Vec<Read>) -> Option<Group> {

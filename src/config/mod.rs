@@ -47,6 +47,7 @@ use crate::alert::{Group, Policy, Route};
 use crate::deliver::settings::Destination;
 use crate::secret::Secret;
 
+pub use alerts::BUILT_IN;
 pub use files::{default_paths, find_tests, is_configuration};
 pub use problem::{Problem, Report, Severity};
 
@@ -59,6 +60,8 @@ pub struct Config {
     pub graphite: crate::graphite::Settings,
     /// Base of documentation links (already applied to each alert's `docs`).
     pub docs_url: Option<String>,
+    /// The folder of the alerts' documentation pages, which `docs` looks after.
+    pub docs_path: Option<PathBuf>,
     /// Where state is kept.
     pub store: Store,
     /// Where `/healthz` is served; `None`: `listen: off`.
@@ -71,6 +74,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// In file order of their first alert.
     pub groups: Vec<Arc<Group>>,
+    /// Names of which every alert has `enabled: false`.
+    pub disabled: Vec<Arc<str>>,
 }
 
 /// One named way to tell somebody.

@@ -27,6 +27,7 @@ pub const KEYS: &[&str] = &[
     "graphite",
     "instance",
     "docs_url",
+    "docs_path",
     "store",
     "listen",
     "heartbeat",
@@ -126,6 +127,7 @@ impl Whole {
             .collect();
         let docs_url = docs_url(&top);
         let (alerts, sound) = self.alerts(&top, docs_url.clone(), &receivers, &mut flat);
+        let disabled = groups::disabled(&alerts);
         let groups = groups::of(context, alerts);
         self.warn_of_receivers(context, &sound);
         receivers.warn_of_shared_keys(context);
@@ -139,12 +141,14 @@ impl Whole {
             instance,
             graphite,
             docs_url,
+            docs_path: docs_path(&top),
             store,
             listen,
             heartbeat,
             receivers: sound,
             routes,
             groups,
+            disabled,
         })
     }
 
@@ -283,6 +287,26 @@ fn docs_url(top: &Map<'_>) -> Option<String> {
             None
         }
     }
+}
+
+/// A folder; a relative path is taken from the folder of the file that names it.
+fn docs_path(top: &Map<'_>) -> Option<PathBuf> {
+    if top.context.rehearses() && top.text("docs_path")?.value.is_empty() {
+        return None;
+    }
+    let text = top.filled("docs_path")?;
+    let result = match text.value.contains('\0') {
+        true => Err("no path can hold a NUL character; take it out".to_owned()),
+        false if text.value.contains("://") => Err(
+            "expected a folder, found a URL; where the pages are published is `docs_url`"
+                .to_owned(),
+        ),
+        false => Ok(top
+            .context
+            .folder_of(text.place.file)
+            .join(text.value.trim())),
+    };
+    top.understood("docs_path", text, "the path of a folder", result)
 }
 
 fn store(top: &Map<'_>) -> Store {

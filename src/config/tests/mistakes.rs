@@ -422,6 +422,10 @@ fn the_top_level_is_checked() {
         top("docs_url: wiki"),
         ["1:11: `docs_url`: expected http:// or https:// and a host"]
     );
+    assert_eq!(
+        top("docs_path: https://wiki.example.com/alerts"),
+        ["1:12: `docs_path`: expected a folder, found a URL"]
+    );
 }
 
 #[test]

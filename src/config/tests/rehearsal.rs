@@ -16,6 +16,7 @@ fn a_rehearsal_needs_no_graphite_no_secret_and_no_file() {
     let loaded = rehearsed(
         "graphite: {ca: /no/such.pem, username: pager, password: '${file:/no/such}', headers: {X-Auth: '${TOKEN}'}}\n\
          docs_url: ${WIKI}\n\
+         docs_path: ${PAGES}\n\
          smtp: smtp://pager:${SMTP_PASSWORD}@mail:${PORT}\n\
          heartbeat: ${HEARTBEAT}\n\
          receivers:\n\
@@ -31,6 +32,7 @@ fn a_rehearsal_needs_no_graphite_no_secret_and_no_file() {
     let config = loaded.unwrap_or_else(|report| panic!("{report}")).config;
     assert_eq!(config.graphite.url.host_str(), Some("graphite"));
     assert_eq!(config.receivers.len(), 7);
+    assert_eq!(config.docs_path, None, "no folder is made up");
     let keys: Vec<_> = config.receivers[..2]
         .iter()
         .map(|receiver| &receiver.destination)
@@ -48,7 +50,10 @@ fn a_rehearsal_takes_the_variables_that_it_is_given() {
     let critical = loaded.config.groups[0].alerts[0].critical.clone().unwrap();
     assert!(critical.holds(20.0) && !critical.holds(19.0));
     let report = rehearsed(yaml, &[]).unwrap_err().to_string();
-    assert!(report.contains("give the variable there"), "{report}");
+    assert!(
+        report.contains("a test of alerts does so itself"),
+        "{report}"
+    );
 }
 
 #[test]

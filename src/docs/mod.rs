@@ -1,0 +1,16 @@
+//! The documentation pages of alerts: what is missing, and pages to fill in.
+//!
+//! `wanted.rs` says which pages and anchors the links of messages lead to,
+//! `folder.rs` which pages a folder holds, `check.rs` compares the two, and
+//! `online.rs` asks the addresses themselves. `scaffold.rs` writes pages. A page
+//! that is there is never written to, whoever wrote it. Nothing here asks Graphite.
+
+pub mod check;
+pub mod fault;
+pub mod folder;
+pub mod html;
+mod legend;
+pub mod markdown;
+pub mod online;
+pub mod scaffold;
+pub mod wanted;
