@@ -24,6 +24,7 @@ const COMMANDS: &[&str] = &[
     "docs",
     "notify",
     "demo",
+    "schema",
     "completions",
     "man",
 ];
@@ -162,7 +163,7 @@ fn what_is_not_there_is_an_unknown_command_or_option() {
         &["history"],
         &["replay", "--from", "-7d"],
         &["docs", "serve"],
-        &["schema"],
+        &["schema", "packs"],
         &["help"],
         &["verify", "--online"],
         &["run", "--dryrun"],

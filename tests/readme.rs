@@ -401,7 +401,10 @@ impl Reader {
                 .unwrap()
                 .text
                 .replace("smtp://localhost:25", &mail),
-            "alerts/README.md" | "examples/systemd/README.md" | "docs/testing.md" => String::new(),
+            "alerts/README.md"
+            | "examples/systemd/README.md"
+            | "docs/editors.md"
+            | "docs/testing.md" => String::new(),
             _ => read(folder.join("alerts.yml").to_str().unwrap()),
         };
         // a fixed port may be taken by another test
@@ -474,6 +477,11 @@ impl Reader {
     }
 
     fn graphite_pager(&self, arguments: &[&str]) {
+        // where a shell would write it to
+        let arguments = match arguments {
+            [arguments @ .., ">", _] => arguments,
+            _ => arguments,
+        };
         let setup = self.setup.clone().arguments(arguments);
         if arguments[0] == "run" {
             let mut agent = setup.start();

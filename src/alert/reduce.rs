@@ -100,6 +100,11 @@ impl Reduce {
             })
     }
 
+    /// The words for all ways but percentiles.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMED.iter().map(|(name, _)| *name)
+    }
+
     /// Reduces `points`, which are in time order; `None` where no point counts.
     ///
     /// `step` is the width of a bucket in seconds, where the server said it.

@@ -8,6 +8,7 @@ mod logs;
 mod notify;
 mod pages;
 mod run;
+mod schema;
 mod table;
 mod test;
 mod verify;
@@ -75,6 +76,15 @@ enum Command {
         after_help = "Example:\n  graphite-pager demo\n\nCtrl-C ends it. It writes to a temporary folder only."
     )]
     Demo(demo::Options),
+    /// Prints a JSON Schema of the configuration, or of alert tests: editors complete and check by it
+    #[command(
+        after_help = "Example:\n  graphite-pager schema > graphite-pager.schema.json\n\nOf alert tests (*.test.yml):\n  graphite-pager schema tests > graphite-pager-tests.schema.json"
+    )]
+    Schema {
+        /// Of what
+        #[arg(value_enum, default_value_t)]
+        of: schema::Of,
+    },
     /// Prints completions for a shell
     #[command(
         after_help = "Example:\n  graphite-pager completions bash > /etc/bash_completion.d/graphite-pager"
@@ -191,6 +201,9 @@ impl Cli {
         if let Command::Completions { shell } = self.command {
             return pages::completions(shell);
         }
+        if let Command::Schema { of } = self.command {
+            return schema::schema(of);
+        }
         if let Command::Man { dir } = &self.command {
             return pages::man(dir.as_deref());
         }
@@ -214,7 +227,9 @@ impl Cli {
                 Command::Docs(options) => docs::docs(&options).await,
                 Command::Notify(options) => notify::notify(&options).await,
                 Command::Demo(options) => demo::demo(options).await,
-                Command::Completions { .. } | Command::Man { .. } => ExitCode::SUCCESS,
+                Command::Schema { .. } | Command::Completions { .. } | Command::Man { .. } => {
+                    ExitCode::SUCCESS
+                }
             }
         });
         // a blocking read or write that hangs must not hold up the end

@@ -27,7 +27,8 @@ pub fn man(dir: Option<&Path>) -> ExitCode {
     }
 }
 
-fn ended(result: io::Result<()>) -> ExitCode {
+/// The exit status of a command that only prints.
+pub fn ended(result: io::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // whoever reads has seen enough

@@ -13,7 +13,7 @@
 
 mod library;
 mod names;
-mod one;
+pub(super) mod one;
 #[cfg(test)]
 mod tests;
 pub mod values;
@@ -320,7 +320,7 @@ fn whole(map: &Map<'_>, path: &Path, library: &mut Library) -> Option<TestFile> 
 }
 
 /// What all tests of a file have in common.
-struct Around {
+pub(super) struct Around {
     /// Paths are relative to it.
     folder: PathBuf,
     /// Where a test gives none.

@@ -55,7 +55,15 @@ pub const KEYS: &[&str] = &[
 /// The predecessor's keys of an alert.
 pub const PREDECESSOR: &[&str] = &["pagerduty_key", "slack_url"];
 /// What `defaults:` cannot say.
-const OWN: &[&str] = &["name", "target", "targets"];
+pub const OWN: &[&str] = &["name", "target", "targets"];
+/// What `no_data` and `missing` take.
+pub const WITHOUT_DATA: &[(&str, WithoutData)] = &[
+    ("alert", WithoutData::Level(Level::NoData)),
+    ("warning", WithoutData::Level(Level::Warning)),
+    ("critical", WithoutData::Level(Level::Critical)),
+    ("ok", WithoutData::Ok),
+    ("keep", WithoutData::Keep),
+];
 /// The name that the agent's own troubles have.
 pub const BUILT_IN: &str = "graphite-pager";
 
@@ -228,16 +236,7 @@ fn rest(around: &Surroundings<'_>, map: &Map<'_>, rare: bool) -> Alert {
 }
 
 fn without_data(map: &Map<'_>, key: &str) -> Option<WithoutData> {
-    map.word(
-        key,
-        &[
-            ("alert", WithoutData::Level(Level::NoData)),
-            ("warning", WithoutData::Level(Level::Warning)),
-            ("critical", WithoutData::Level(Level::Critical)),
-            ("ok", WithoutData::Ok),
-            ("keep", WithoutData::Keep),
-        ],
-    )
+    map.word(key, WITHOUT_DATA)
 }
 
 fn no_data(map: &Map<'_>) -> WithoutData {

@@ -41,6 +41,15 @@ pub const FLAT: &[(&str, &str)] = &[
     ("graphite_pass", "password"),
 ];
 
+/// What `format` takes.
+pub const FORMATS: &[(&str, Format)] = &[
+    ("auto", Format::Auto),
+    ("raw", Format::Raw),
+    ("json", Format::Json),
+];
+/// What `not_found` takes.
+pub const NOT_FOUND: &[(&str, bool)] = &[("error", false), ("empty", true)];
+
 /// Reads everything about Graphite; `None` where it has no usable URL.
 pub fn read(top: &Map<'_>) -> Option<Settings> {
     let section = top.map("graphite");
@@ -289,18 +298,11 @@ fn concurrency(map: &Map<'_>) -> Option<usize> {
 }
 
 fn format(map: &Map<'_>) -> Option<Format> {
-    map.word(
-        "format",
-        &[
-            ("auto", Format::Auto),
-            ("raw", Format::Raw),
-            ("json", Format::Json),
-        ],
-    )
+    map.word("format", FORMATS)
 }
 
 fn not_found(map: &Map<'_>) -> Option<bool> {
-    map.word("not_found", &[("error", false), ("empty", true)])
+    map.word("not_found", NOT_FOUND)
 }
 
 fn authority(map: &Map<'_>) -> Option<PathBuf> {

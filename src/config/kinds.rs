@@ -33,6 +33,16 @@ pub const KEYS: &[(&str, &[&str])] = &[
 /// The keys of `severity:`.
 pub const SEVERITY_KEYS: &[&str] = &["warning", "no_data", "critical"];
 
+/// What they take.
+pub const SEVERITY_WORDS: &[(&str, &str)] = &[
+    ("critical", "critical"),
+    ("error", "error"),
+    ("warning", "warning"),
+    ("info", "info"),
+];
+/// What `method` of a webhook takes.
+pub const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "GET", "DELETE"];
+
 /// Where PagerDuty takes events, unless a receiver says otherwise.
 pub const PAGERDUTY: &str = "https://events.pagerduty.com";
 
@@ -106,13 +116,7 @@ pub fn routing_key(map: &Map<'_>, key: &str) -> Option<Secret> {
 
 fn severities(map: &Map<'_>) -> Severities {
     map.only(SEVERITY_KEYS);
-    let words = [
-        ("critical", "critical"),
-        ("error", "error"),
-        ("warning", "warning"),
-        ("info", "info"),
-    ];
-    let word = |key: &str, default: &'static str| map.word(key, &words).unwrap_or(default);
+    let word = |key: &str, default: &'static str| map.word(key, SEVERITY_WORDS).unwrap_or(default);
     Severities {
         warning: word("warning", SEVERITIES.warning),
         no_data: word("no_data", SEVERITIES.no_data),
@@ -213,15 +217,14 @@ fn webhook(map: &Map<'_>) -> Option<Webhook> {
         secret_url,
     );
     let method = map.parsed("method", "a method such as `POST`", |text| {
-        let known = ["POST", "PUT", "PATCH", "GET", "DELETE"];
         let upper = text.trim().to_ascii_uppercase();
-        if known.contains(&upper.as_str()) {
+        if METHODS.contains(&upper.as_str()) {
             return Ok(upper);
         }
         Err(format!(
             "unknown method {}; {}",
             quote(text),
-            suggest::hint(text, known, "methods")
+            suggest::hint(text, METHODS, "methods")
         ))
     });
     let headers = headers(map, "headers");

@@ -23,6 +23,7 @@ mod repeats;
 mod retired;
 mod routes;
 mod scalar;
+pub mod schema;
 mod smtp;
 mod source;
 mod stand_ins;

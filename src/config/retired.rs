@@ -11,12 +11,12 @@ pub fn only(map: &Map<'_>, known: &[&str]) {
         if known.contains(&&*entry.key) {
             continue;
         }
-        if let Some(instead) = retired(&entry.key) {
+        if let Some(replaced_by) = instead(&entry.key) {
             map.context.warn(
                 "retired-key",
                 entry.place,
                 format!("{} has no effect any more", map.name(&entry.key)),
-                instead,
+                replaced_by,
             );
             continue;
         }
@@ -34,7 +34,7 @@ pub fn only(map: &Map<'_>, known: &[&str]) {
 }
 
 /// What replaced a key that the predecessor had.
-fn retired(key: &str) -> Option<&'static str> {
+pub fn instead(key: &str) -> Option<&'static str> {
     if key == "redis_url" {
         Some("state is kept in a file of its own (`store:`); Redis is not needed")
     } else if key.starts_with("hipchat_") {

@@ -13,6 +13,7 @@ use super::*;
 mod mistakes;
 mod page;
 mod rehearsal;
+mod schema;
 mod secrets;
 mod sound;
 
@@ -53,7 +54,9 @@ impl Bench {
                 .find(|(known, _)| known == name)
                 .map(|(_, value)| value.clone())
         };
-        load(&paths, &env)
+        let result = load(&paths, &env);
+        schema::agree(self.folder.path(), &result);
+        result
     }
 
     /// What is printed, with paths relative to the folder.

@@ -44,19 +44,22 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Evaluations that a test may take.
 const MOST: u128 = 100_000;
 
-const LEVELS: [(&str, Level); 4] = [
+/// What `level` takes.
+pub const LEVELS: [(&str, Level); 4] = [
     ("ok", Level::Ok),
     ("warning", Level::Warning),
     ("no_data", Level::NoData),
     ("critical", Level::Critical),
 ];
-const HAPPENINGS: [(&str, &str); 4] = [
+/// What `event` takes.
+pub const HAPPENINGS: [(&str, &str); 4] = [
     ("opened", "opened"),
     ("raised", "raised"),
     ("lowered", "lowered"),
     ("resolved", "resolved"),
 ];
-const SAYS: [(&str, Says); 7] = [
+/// What `says` takes.
+pub const SAYS: [(&str, Says); 7] = [
     ("warning", Says::Level(Level::Warning)),
     ("no_data", Says::Level(Level::NoData)),
     ("critical", Says::Level(Level::Critical)),
@@ -66,7 +69,7 @@ const SAYS: [(&str, Says); 7] = [
     ("ok", Says::Resolved),
 ];
 /// Ways to fail other than by a status, with what is said of them.
-const FAILURES: [(&str, &str); 6] = [
+pub const FAILURES: [(&str, &str); 6] = [
     ("timeout", "no answer in time"),
     ("refused", "the connection is refused"),
     ("cut_off", "the answer is cut off"),
