@@ -166,6 +166,7 @@ fn series_left_out_of_a_shared_answer_right_after_a_start_is_not_gone() {
     assert!(alone.iter().any(|request| request.targets().len() == 1));
     bench.graphite.set_value("load", "web-1", 25.0);
     agent.wait_stdout("[CRITICAL] Load web-1");
+    bench.wait_event("trigger Load/web-1");
     assert_eq!(
         bench.events(),
         ["trigger Fleet/web-2", "trigger Load/web-1"]
