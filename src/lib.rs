@@ -6,6 +6,7 @@ pub mod config;
 pub mod deliver;
 pub mod demo;
 pub mod docs;
+pub mod entities;
 pub mod graphite;
 pub mod now;
 pub mod play;

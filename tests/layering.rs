@@ -19,8 +19,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("tls", &[]),
     ("redirect", &[]),
+    ("entities", &[]),
     ("now", &["alert::Timestamp"]),
-    ("graphite", &["alert", "redirect", "secret", "tls"]),
+    (
+        "graphite",
+        &["alert", "entities", "redirect", "secret", "tls"],
+    ),
     ("deliver", &["alert", "secret", "tls", "now"]),
     ("store", &["alert"]),
     // each edge owns its section of the configuration; this composes them
@@ -75,6 +79,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "deliver::http",
             "deliver::links",
             "deliver::text",
+            "entities",
             "redirect",
         ],
     ),

@@ -7,6 +7,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::entities::decode;
+
 /// What a page has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -105,50 +107,6 @@ fn inside<'a>(text: &'a str, name: &str) -> &'a str {
         found.is_some_and(|found| found.eq_ignore_ascii_case(name))
     })
     .unwrap_or("")
-}
-
-/// `text` with the character references that writers of pages use replaced.
-fn decode(text: &str) -> String {
-    let mut decoded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('&') {
-        decoded.push_str(before);
-        // none is longer than `&#x10ffff;`
-        let end = after.bytes().take(9).position(|byte| byte == b';');
-        let reference = end.and_then(|end| Some((after.get(..end)?, after.get(end + 1..)?)));
-        match reference.and_then(|(name, after)| Some((character(name)?, after))) {
-            Some((c, after)) => {
-                decoded.push(c);
-                rest = after;
-            }
-            None => {
-                decoded.push('&');
-                rest = after;
-            }
-        }
-    }
-    decoded.push_str(rest);
-    decoded
-}
-
-fn character(name: &str) -> Option<char> {
-    let number = |digits, radix| u32::from_str_radix(digits, radix).ok();
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        "nbsp" => Some('\u{a0}'),
-        _ => {
-            let digits = name.strip_prefix('#')?;
-            let code = match digits.strip_prefix(['x', 'X']) {
-                Some(hex) => number(hex, 16),
-                None => number(digits, 10),
-            };
-            code.and_then(char::from_u32)
-        }
-    }
 }
 
 /// `text` as the value of an attribute between double quotes.

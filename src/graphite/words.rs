@@ -5,6 +5,8 @@
 //! line without control characters, clipped, and says nothing but what the
 //! server said.
 
+use crate::entities::decode;
+
 /// Characters of a server's answer that are quoted.
 pub(super) const MAX_WORDS: usize = 300;
 
@@ -13,7 +15,7 @@ pub(super) const MAX_WORDS: usize = 300;
 pub(super) fn said(body: &[u8], html: bool) -> String {
     let text = String::from_utf8_lossy(body);
     let plain = match html || text.trim_start().starts_with('<') {
-        true => unescape(&without_tags(&text)),
+        true => decode(&without_tags(&text)),
         false => text.into_owned(),
     };
     clip(traceback(&plain).unwrap_or(&plain), MAX_WORDS)
@@ -97,50 +99,6 @@ fn after_tag(tag: &str) -> &str {
         }
     }
     after
-}
-
-/// The characters that HTML escapes stand for: the named ones that servers use
-/// in error texts, and all numbers. Anything else stays as it is.
-fn unescape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('&') {
-        out.push_str(before);
-        match after
-            .split_once(';')
-            .and_then(|(name, after)| Some((entity(name)?, after)))
-        {
-            Some((c, after)) => {
-                out.push(c);
-                rest = after;
-            }
-            None => {
-                out.push('&');
-                rest = after;
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn entity(name: &str) -> Option<char> {
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        "nbsp" => Some(' '),
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)
-        }
-    }
 }
 
 #[cfg(test)]
