@@ -219,8 +219,27 @@ impl<'s> Day<'s> {
         self.say(|| "--- every series is well".to_owned());
         self.play_until(end);
         self.settled("after everything is well");
+        self.finish_telling(end);
         self.bounds();
         self.failure.take()
+    }
+
+    /// What ended just before the end is told and written in the seconds after it.
+    fn finish_telling(&mut self, mut end: i64) {
+        let latest = end + 10 * MINUTE;
+        while end < latest && self.is_telling() {
+            end += SECOND;
+            self.play_until(end);
+        }
+    }
+
+    fn is_telling(&self) -> bool {
+        let Some(process) = self.process.as_ref().filter(|_| self.failure.is_none()) else {
+            return false;
+        };
+        let just = self.wall().minus(Duration::from_secs(60));
+        let mut ends = process.desk.world.incidents().filter_map(|i| i.ended);
+        process.pending.is_some() || ends.any(|ended| ended > just)
     }
 
     fn play_until(&mut self, end: i64) {
@@ -1504,7 +1523,7 @@ impl<'s> Day<'s> {
         {
             self.told.unwritten(sending);
         }
-        let open = self.mirror.live().open();
+        let open = self.mirror.open();
         let key = (
             sending.message.alert.to_string(),
             sending.message.series.clone(),
@@ -1650,10 +1669,10 @@ impl<'s> Day<'s> {
 
     /// The agent's open incidents against the naive model's.
     fn compare(&mut self, when: &str) {
+        let naive = self.mirror.open();
         let Some(process) = &self.process else { return };
         let world = &process.desk.world;
         let mut differences = Vec::new();
-        let naive = self.mirror.live().open();
         let mut seen = BTreeSet::new();
         let mut count = 0;
         for incident in world.incidents().filter(|incident| incident.is_open()) {
@@ -1679,7 +1698,7 @@ impl<'s> Day<'s> {
             }
             seen.insert(key);
         }
-        for (key, open) in &naive {
+        for (key, open) in naive.iter() {
             let own = key.0 == BUILT_IN && is_own(&key.1);
             if !own && !seen.contains(key) {
                 differences.push(format!(

@@ -1,9 +1,10 @@
 //! The naive model, live and as it was when things were written, so that it
 //! can forget what a crash makes the agent forget.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use super::model::{Answer, Model, Setup};
+use super::model::{Answer, Key, Model, Open, Setup};
 
 /// One thing that the model was told.
 #[derive(Clone)]
@@ -15,11 +16,17 @@ enum Input {
     Slept(i64),
 }
 
+/// Inputs between two copies of the model.
+const APART: usize = 128;
+
 pub struct Mirror {
     live: Model,
-    base: Model,
-    /// Everything since `base`; its first entry has the number `first`.
-    journal: Vec<Input>,
+    /// What it says is open; nothing where it was told something since.
+    open: Option<Rc<BTreeMap<Key, Open>>>,
+    /// Copies of the model at places, the oldest first; the first is of `first`.
+    copies: VecDeque<(usize, Model)>,
+    /// Everything since the first copy; its first entry has the number `first`.
+    journal: VecDeque<Input>,
     first: usize,
 }
 
@@ -28,15 +35,21 @@ impl Mirror {
         let model = Model::new(setup.clone(), now);
         Self {
             live: model.clone(),
-            base: model,
-            journal: Vec::new(),
+            open: None,
+            copies: VecDeque::from([(0, model)]),
+            journal: VecDeque::new(),
             first: 0,
         }
     }
 
     fn tell(&mut self, input: Input) {
         apply(&mut self.live, &input);
-        self.journal.push(input);
+        self.open = None;
+        self.journal.push_back(input);
+        let place = self.place();
+        if place.is_multiple_of(APART) {
+            self.copies.push_back((place, self.live.clone()));
+        }
     }
 
     pub fn evaluated(&mut self, group: &str, slot: i64, answers: Rc<Vec<Answer>>, now: i64) {
@@ -66,38 +79,57 @@ impl Mirror {
 
     /// Nothing before `place` is ever forgotten.
     pub fn keep(&mut self, place: usize) {
-        let count = place.saturating_sub(self.first).min(self.journal.len());
-        for input in self.journal.drain(..count) {
-            apply(&mut self.base, &input);
+        while self.copies.get(1).is_some_and(|(next, _)| *next <= place) {
+            self.copies.pop_front();
         }
-        self.first += count;
+        self.forget();
+    }
+
+    /// Forgets what no copy needs.
+    fn forget(&mut self) {
+        let Some((first, _)) = self.copies.front() else {
+            return;
+        };
+        let count = first.saturating_sub(self.first).min(self.journal.len());
+        self.journal.drain(..count);
+        self.first = *first;
     }
 
     /// Forgets what came after `place`.
     pub fn fall_back(&mut self, place: usize) {
         let count = place.saturating_sub(self.first).min(self.journal.len());
         self.journal.truncate(count);
-        self.keep(place);
-        self.live = self.base.clone();
+        self.copies.retain(|(of, _)| *of <= place);
+        self.open = None;
+        if let Some((of, model)) = self.copies.back() {
+            self.live = model.clone();
+            for input in self.journal.iter().skip(of - self.first) {
+                apply(&mut self.live, input);
+            }
+        }
     }
 
     /// What was written is lost: only what is live is left.
     pub fn blank(&mut self, setup: &Setup, now: i64) {
-        self.base = Model::new(setup.clone(), now);
-        self.first += self.journal.len();
-        self.journal.clear();
+        self.copies = VecDeque::from([(self.place(), Model::new(setup.clone(), now))]);
+        self.forget();
     }
 
     /// Everything that is live is written.
     pub fn keep_all(&mut self, live: Model, place: usize) {
-        self.base = live;
-        let count = place.saturating_sub(self.first).min(self.journal.len());
-        self.journal.drain(..count);
-        self.first += count;
+        self.copies.retain(|(of, _)| *of > place);
+        self.copies.push_front((place, live));
+        self.forget();
     }
 
     pub fn live(&self) -> &Model {
         &self.live
+    }
+
+    /// What is open.
+    pub fn open(&mut self) -> Rc<BTreeMap<Key, Open>> {
+        let open = || Rc::new(self.live.open());
+        Rc::clone(self.open.get_or_insert_with(open))
     }
 }
 

@@ -748,7 +748,7 @@ impl State {
     }
 }
 
-type Key = (String, String);
+pub type Key = (String, String);
 
 /// The incident of rule 10.
 #[derive(Clone, Debug)]

@@ -86,6 +86,8 @@ pub struct Told {
     /// When each key was last resolved.
     closed: BTreeMap<(String, String), i64>,
     listening: BTreeMap<(Arc<str>, IncidentId), i64>,
+    /// Incidents that are over, of which nobody is waited for any more.
+    over: BTreeSet<IncidentId>,
     due: BTreeMap<(String, IncidentId), Due>,
     /// When an address was last in trouble.
     excused: BTreeMap<String, i64>,
@@ -542,6 +544,13 @@ impl Told {
             if gone || incident.subject != Subject::Series || incident.inside.is_some() {
                 continue;
             }
+            if incident.is_open() {
+                self.over.remove(&incident.id);
+            } else if !self.over.insert(incident.id) {
+                continue;
+            }
+            let listening = listening(world, incident);
+            let held = held(world, incident, wall);
             for policy in setup.policies() {
                 let Some(address) = addresses.get(&policy.name) else {
                     continue;
@@ -549,14 +558,13 @@ impl Told {
                 let pair = (Arc::clone(&policy.name), incident.id);
                 let wanted = incident.is_open()
                     && policy.levels.contains(incident.level)
-                    && routed(world, incident, policy);
+                    && listening.contains(&policy.name);
                 if !wanted {
                     self.listening.remove(&pair);
                     self.due.remove(&(address.clone(), incident.id));
                     continue;
                 }
                 let since = *self.listening.entry(pair).or_insert(now);
-                let held = held(world, incident, wall);
                 let after = i64::try_from(policy.after.as_millis()).unwrap_or(0);
                 if held || now < since + after {
                     continue;
@@ -741,17 +749,23 @@ fn held(world: &World, incident: &Incident, wall: Timestamp) -> bool {
 
 /// Whether the receiver is told of the incident, as routes and fallbacks say.
 pub fn routed(world: &World, incident: &Incident, policy: &Policy) -> bool {
+    listening(world, incident).contains(&policy.name)
+}
+
+/// Everybody who is told of the incident.
+fn listening(world: &World, incident: &Incident) -> Vec<Arc<str>> {
     let setup = world.setup();
-    let configured = setup
-        .groups
-        .iter()
-        .any(|group| group.name == incident.group);
+    let mut groups = setup.groups.iter();
+    if !groups.any(|group| group.name == incident.group) {
+        return Vec::new();
+    }
     let about = &incident.about;
-    let routed = setup.routed(
+    let mut listening = setup.routed(
         &incident.group,
         &incident.series,
         &about.labels,
         about.notify.as_deref(),
     );
-    configured && (routed.contains(&policy.name) || incident.also.contains(&policy.name))
+    listening.extend(incident.also.iter().cloned());
+    listening
 }
