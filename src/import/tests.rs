@@ -1,0 +1,1 @@
+//! Whatever comes in, our own reader takes what goes out.
