@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::region::{Region, Written};
+use super::region::{MOVED, Region, Written};
 use super::yaml::Value;
 use crate::alert::duration;
 
@@ -40,6 +40,8 @@ pub struct Draft {
     pub keys: Vec<(&'static str, Value)>,
     /// What of it has no equal, or means something else here.
     pub remarks: Vec<String>,
+    /// Whether an end of a range had to be replaced by the number next to it.
+    pub moved: bool,
 }
 
 /// An alert that is left out, in a comment.
@@ -88,26 +90,30 @@ impl Draft {
     /// # Errors
     /// No condition says so; why, in words.
     pub fn thresholds(&mut self, warning: &Region, critical: &Region) -> Result<(), String> {
-        let critical_text = match critical.written() {
+        let high = match critical.written() {
             Written::Never => None,
-            Written::Condition { text, .. } => Some(text),
+            Written::Condition { text, length } => Some((length, text)),
             Written::Always => return Err(ALWAYS.to_owned()),
             Written::None => return Err(format!("`critical` {GAPS}")),
         };
-        let only_warning = warning.without(critical);
-        let hidden = !warning.is_empty() && only_warning.written() == Written::Never;
+        let hidden = !warning.is_empty() && warning.without(critical).written() == Written::Never;
         if hidden {
             self.remark("its warning never shows: whatever it holds for is critical");
         }
-        let warning_text = match warning.is_empty() || hidden {
+        let low = match warning.is_empty() || hidden {
             true => None,
-            false => Some(shortest(warning, critical, critical_text.as_deref())?),
+            false => Some(shortest(
+                warning,
+                critical,
+                high.as_ref().map(|(_, text)| &**text),
+            )?),
         };
-        if warning_text.is_none() && critical_text.is_none() {
+        if low.is_none() && high.is_none() {
             return Err("its conditions hold for no value".to_owned());
         }
-        for (key, text) in [("warning", warning_text), ("critical", critical_text)] {
-            if let Some(text) = text {
+        for (key, condition) in [("warning", low), ("critical", high)] {
+            if let Some((length, text)) = condition {
+                self.moved |= length == MOVED;
                 self.set(key, Value::Condition(text));
             }
         }
@@ -119,7 +125,11 @@ const ALWAYS: &str = "its conditions hold for every value";
 const GAPS: &str = "holds for several ranges, and a condition here has one";
 
 /// The shortest condition for warning: what is critical as well may be in it or not, since critical goes first.
-fn shortest(warning: &Region, critical: &Region, taken: Option<&str>) -> Result<String, String> {
+fn shortest(
+    warning: &Region,
+    critical: &Region,
+    taken: Option<&str>,
+) -> Result<(u8, String), String> {
     let candidates = [
         warning.clone(),
         warning.or(critical),
@@ -139,7 +149,6 @@ fn shortest(warning: &Region, critical: &Region, taken: Option<&str>) -> Result<
     // of two that are as short, the first is what was written
     conditions
         .min_by_key(|(length, _)| *length)
-        .map(|(_, text)| text)
         .ok_or_else(|| format!("`warning` {GAPS}"))
 }
 

@@ -116,6 +116,7 @@ fn differences() -> Vec<String> {
     [
         "A rule has one level there: with a label `severity` of `warning`, `warn` or `info` it is `warning:` here, else `critical:`. Two rules of one metric can be one alert.",
         "A bucket that is still being filled does not count (`settle: 5s`), and nothing is averaged to fit `maxDataPoints`.",
+        "Nulls of a window are left out; there they made no value (reductions in the mode `strict`), unless it was `dropNN`.",
         "A recovery is told when it has lasted two minutes (`recover_for: 2m`), where a rule does not say `keepFiringFor`; want of data is told after two minutes (`no_data_for: 2m`), as the level `no_data` of the same alert.",
         "A series that vanishes is noticed after five minutes, at the level that want of data has (`missing:`); there its alert ended. `missing: ok` brings that back.",
         "A Graphite that cannot be asked is one incident of its own (`graphite-pager`); `execErrState` has no equal.",

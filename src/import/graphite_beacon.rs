@@ -127,7 +127,7 @@ fn lost(file: &Object) -> Vec<String> {
     if !included.is_empty() {
         let names = list(included.iter().map(String::as_str));
         lost.push(format!(
-            "`include`: {names} are files of their own; import each of them"
+            "`include`: {names}: a file of its own is imported by itself"
         ));
     }
     if file.contains_key("send_initial") {
@@ -237,7 +237,7 @@ fn draft(file: &Object, alert: &Object, name: String, rules: &[String]) -> Resul
 
 fn thresholds(draft: &mut Draft, rules: &[String]) -> Result<(), String> {
     let (mut warning, mut critical) = (Region::none(), Region::none());
-    let mut left = 0;
+    let mut left: Vec<String> = Vec::new();
     for text in rules {
         match Rule::parse(text) {
             Ok(rule) => match rule.level {
@@ -248,19 +248,23 @@ fn thresholds(draft: &mut Draft, rules: &[String]) -> Result<(), String> {
                 )),
             },
             Err(why) => {
-                left += 1;
                 draft.remark(format!("rule `{text}` is left out: {why}"));
+                if !left.contains(&why) {
+                    left.push(why);
+                }
             }
         }
     }
-    match draft.thresholds(&warning, &critical) {
-        Err(_) if warning.is_empty() && critical.is_empty() => Err(match (rules.len(), left) {
-            (0, _) => "it has no rules".to_owned(),
-            (_, 0) => "its rules hold for no value".to_owned(),
-            _ => draft.remarks.join("; "),
-        }),
-        result => result,
+    if rules.is_empty() {
+        return Err("it has no rules".to_owned());
     }
+    if warning.is_empty() && critical.is_empty() && !left.is_empty() {
+        return Err(format!(
+            "none of its rules can be said here: {}",
+            left.join("; ")
+        ));
+    }
+    draft.thresholds(&warning, &critical)
 }
 
 fn times(draft: &mut Draft, file: &Object, alert: &Object) -> Result<(), String> {

@@ -53,7 +53,8 @@ const KNOWN: &[&str] = &[
 ];
 /// Labels of these names would be taken for something else by a route.
 const ROUTED: [&str; 2] = ["alert", "series"];
-/// The window of a trigger is not longer than this; what is absent longer is counted instead.
+/// The window of a trigger; what is absent longer is counted instead.
+const LEAST: Duration = Duration::from_secs(300);
 const WINDOW: Duration = Duration::from_secs(3600);
 
 /// Reads triggers.
@@ -169,7 +170,7 @@ fn draft(trigger: &Object, name: String) -> Result<Draft, String> {
             .collect();
         let others = list(others.iter().map(String::as_str));
         draft.remark(format!(
-            "its expression does not look at {others}, which are left out"
+            "its expression does not look at {others}: left out"
         ));
     }
     without_data(&mut draft, trigger)?;
@@ -281,7 +282,10 @@ fn without_data(draft: &mut Draft, trigger: &Object) -> Result<(), String> {
         draft.set("no_data", Value::word("keep"));
         return Ok(());
     }
-    let window = ttl.min(WINDOW);
+    let window = ttl.clamp(LEAST, WINDOW);
+    if window > ttl {
+        draft.remark(format!("`ttl: {seconds}`: want of data is noticed after five minutes, the window: in a shorter one there may be no point"));
+    }
     draft.set("from", Value::Word(ago(window)));
     let state = text(trigger, "ttl_state").unwrap_or_else(|| "NODATA".to_owned());
     let word = match state.as_str() {

@@ -5,72 +5,23 @@
 //! Nagios does; what only a running Nagios knows is said. What options mean is in
 //! `nagios/plugin.rs`.
 
+mod macros;
 mod objects;
+mod options;
 mod plugin;
 mod range;
+mod service;
 mod words;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::draft::{Draft, Found, Item, Refused};
 use super::foreign::{self, Unreadable, list};
 use super::yaml::Value;
-use super::{Origin, settings, span};
+use super::{Origin, settings};
+use macros::{fill_in, macros};
 use objects::Object;
-
-/// Keys of a service that are read.
-const READ: &[&str] = &[
-    "use",
-    "name",
-    "register",
-    "host_name",
-    "hostgroup_name",
-    "service_description",
-    "display_name",
-    "check_command",
-    "check_interval",
-    "normal_check_interval",
-    "retry_interval",
-    "retry_check_interval",
-    "max_check_attempts",
-    "notes",
-    "notes_url",
-    "action_url",
-    "contact_groups",
-    "contacts",
-    "servicegroups",
-    "active_checks_enabled",
-    "notifications_enabled",
-    "check_period",
-    "notification_period",
-    "notification_interval",
-    "first_notification_delay",
-    "notification_options",
-];
-/// Keys of a service that mean nothing here.
-const QUIET: &[&str] = &[
-    "is_volatile",
-    "initial_state",
-    "passive_checks_enabled",
-    "obsess_over_service",
-    "check_freshness",
-    "freshness_threshold",
-    "event_handler_enabled",
-    "low_flap_threshold",
-    "high_flap_threshold",
-    "flap_detection_enabled",
-    "flap_detection_options",
-    "process_perf_data",
-    "retain_status_information",
-    "retain_nonstatus_information",
-    "stalking_options",
-    "icon_image",
-    "icon_image_alt",
-    "parallelize_check",
-    "failure_prediction_enabled",
-    "importance",
-];
+use service::described;
 
 /// Reads object files or command lines.
 ///
@@ -160,7 +111,7 @@ fn filled_in(words: Vec<String>) -> Result<Vec<String>, String> {
         .find_map(|word| macros(word).into_iter().next());
     match open {
         Some(name) => Err(format!("nothing in this file says what `${name}$` is")),
-        None => Ok(words),
+        None => Ok(words.iter().map(|word| word.replace("$$", "$")).collect()),
     }
 }
 
@@ -216,7 +167,7 @@ fn of_objects(text: &str) -> Found {
                 words: words::split(&filled).and_then(filled_in),
             };
             found.items.push(item(line, &mut addresses, |draft| {
-                of_service(draft, service, host.as_deref())
+                service::add(draft, service, host.as_deref())
             }));
         }
     }
@@ -232,6 +183,7 @@ fn of_objects(text: &str) -> Found {
         };
         found.items.push(item(line, &mut addresses, |_| Ok(())));
     }
+    found.lost.extend(service::lost(&objects));
     if !others.is_empty() && !found.items.is_empty() {
         let names = list(others.iter().map(String::as_str));
         found.lost.push(format!(
@@ -252,13 +204,6 @@ fn unknown_command(service: &Object, name: &str) -> Item {
             service.get("check_command").unwrap_or_default()
         )],
     })
-}
-
-fn described(service: &Object) -> String {
-    let name = service
-        .get("service_description")
-        .or_else(|| service.get("display_name"));
-    name.unwrap_or("service").to_owned()
 }
 
 fn name_of(service: &Object, host: Option<&str>) -> String {
@@ -297,87 +242,6 @@ fn arguments(command: &str) -> Vec<String> {
         .split('!')
         .map(|part| part.replace('\u{0}', "!").trim().to_owned())
         .collect()
-}
-
-/// The names between two `$` of a text, in order; `$$` is a `$`.
-fn macros(text: &str) -> Vec<String> {
-    let pieces: Vec<&str> = text.split('$').collect();
-    let is_name = |name: &str| {
-        !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-    };
-    let named = pieces
-        .iter()
-        .skip(1)
-        .step_by(2)
-        .filter(|name| is_name(name));
-    named.map(|name| (*name).to_owned()).collect()
-}
-
-fn fill_in(
-    command: &str,
-    parts: &[String],
-    service: &Object,
-    host: Option<&str>,
-    hosts: &BTreeMap<&str, &Object>,
-) -> String {
-    let about_host = host.and_then(|host| hosts.get(host));
-    let of = |name: &str| -> Option<String> {
-        if let Some(number) = name.strip_prefix("ARG") {
-            let number: usize = number.parse().ok()?;
-            return Some(parts.get(number).cloned().unwrap_or_default());
-        }
-        if let Some(custom) = name.strip_prefix("_SERVICE") {
-            return custom_value(service, custom);
-        }
-        if let Some(custom) = name.strip_prefix("_HOST") {
-            return about_host.and_then(|host| custom_value(host, custom));
-        }
-        match name {
-            "HOSTNAME" => host.map(str::to_owned),
-            "HOSTADDRESS" => about_host
-                .and_then(|host| host.get("address"))
-                .map(str::to_owned),
-            "HOSTALIAS" => about_host
-                .and_then(|host| host.get("alias"))
-                .map(str::to_owned),
-            "SERVICEDESC" => Some(described(service)),
-            _ => None,
-        }
-    };
-    // arguments may hold macros of their own
-    replaced(&replaced(command, &of), &of)
-}
-
-fn custom_value(object: &Object, name: &str) -> Option<String> {
-    let key = object.keys.keys().find(|key| {
-        key.strip_prefix('_')
-            .is_some_and(|key| key.eq_ignore_ascii_case(name))
-    })?;
-    object.get(key).map(str::to_owned)
-}
-
-fn replaced(text: &str, of: &dyn Fn(&str) -> Option<String>) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('$') {
-        out.push_str(before);
-        let Some((name, tail)) = after.split_once('$') else {
-            out.push('$');
-            rest = after;
-            continue;
-        };
-        match of(name) {
-            _ if name.is_empty() => out.push_str("$$"),
-            Some(value) => out.push_str(&value),
-            None => out.push_str(&format!("${name}$")),
-        }
-        rest = tail;
-    }
-    out.push_str(rest);
-    out
 }
 
 fn item(
@@ -430,9 +294,9 @@ fn of_check(draft: &mut Draft, check: plugin::Check) -> Result<(), String> {
     }
     draft.thresholds(&check.warning, &check.critical)?;
     draft.set("reduce", Value::Word(check.reduce));
-    draft.set("from", Value::Text(check.from));
+    draft.set("from", time(check.from));
     if let Some(until) = check.until {
-        draft.set("until", Value::Text(until));
+        draft.set("until", time(until));
     }
     draft.set("no_data", Value::word(check.no_data));
     for remark in check.remarks {
@@ -441,122 +305,17 @@ fn of_check(draft: &mut Draft, check: plugin::Check) -> Result<(), String> {
     Ok(())
 }
 
-/// What the service says beside its command.
-fn of_service(draft: &mut Draft, service: &Object, host: Option<&str>) -> Result<(), String> {
-    let minutes = |keys: [&str; 2]| -> Result<Option<Duration>, String> {
-        let Some((key, text)) = keys.iter().find_map(|key| Some((*key, service.get(key)?))) else {
-            return Ok(None);
-        };
-        let number: Option<f64> = text.parse().ok();
-        let span = number.and_then(|number| span::of(number, 60.0));
-        span.map(Some)
-            .ok_or_else(|| format!("its {key} `{text}` is no number of minutes"))
-    };
-    match minutes(["check_interval", "normal_check_interval"])?.filter(|every| every.as_secs() > 0)
-    {
-        Some(every) => draft.span("every", Duration::from_secs(every.as_secs())),
-        None => draft.remark("its check interval is not in this file: `every: 1m` is taken"),
-    }
-    let attempts: u32 = service
-        .get("max_check_attempts")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(1);
-    let retry =
-        minutes(["retry_interval", "retry_check_interval"])?.unwrap_or(Duration::from_secs(60));
-    let lasting = retry
-        .checked_mul(attempts.saturating_sub(1))
-        .unwrap_or_default();
-    if !lasting.is_zero() {
-        draft.span("for", lasting);
-    }
-    let off = |key: &str| service.get(key) == Some("0");
-    if off("active_checks_enabled") || off("notifications_enabled") {
-        draft.set("enabled", Value::word("false"));
-    }
-    words_for_people(draft, service, host);
-    remarks(draft, service);
-    Ok(())
-}
-
-fn words_for_people(draft: &mut Draft, service: &Object, host: Option<&str>) {
-    let mut labels = Vec::new();
-    if let Some(host) = host {
-        labels.push(("host".to_owned(), host.to_owned()));
-    }
-    for key in [
-        "hostgroup_name",
-        "servicegroups",
-        "contact_groups",
-        "contacts",
-    ] {
-        if let Some(value) = service.get(key) {
-            labels.push((key.to_owned(), value.trim_start_matches('+').to_owned()));
-        }
-    }
-    if !labels.is_empty() {
-        draft.set("labels", Value::Map(labels));
-    }
-    if let Some(notes) = service.get("notes") {
-        draft.set("description", Value::Text(notes.to_owned()));
-    }
-    let mut links = ["notes_url", "action_url"]
-        .into_iter()
-        .filter_map(|key| Some((key, service.get(key)?)));
-    let link = links.find(|(_, link)| {
-        !link.contains(['$', '@']) && !link.contains("{{") && settings::address(link).is_some()
-    });
-    if let Some((_, link)) = link {
-        draft.set("docs", Value::Text(link.to_owned()));
-    }
-    for key in ["notes_url", "action_url"] {
-        if let Some(text) = service
-            .get(key)
-            .filter(|text| link.is_none_or(|(_, link)| link != *text))
-        {
-            let shown = words::shown(&[text.to_owned()]);
-            draft.remark(format!(
-                "`{key} {shown}`: `docs:` takes one link, without macros"
-            ));
-        }
-    }
-}
-
-fn remarks(draft: &mut Draft, service: &Object) {
-    for key in ["check_period", "notification_period"] {
-        if let Some(period) = service.get(key).filter(|period| *period != "24x7") {
-            draft.remark(format!(
-                "`{key} {period}`: `active:` takes hours, such as `Mon-Fri 09:00-18:00`"
-            ));
-        }
-    }
-    if let Some(interval) = service
-        .get("notification_interval")
-        .filter(|interval| *interval != "0")
-    {
-        draft.remark(format!(
-            "`notification_interval {interval}`: `repeat:` of a receiver reminds"
-        ));
-    }
-    if let Some(delay) = service
-        .get("first_notification_delay")
-        .filter(|delay| *delay != "0")
-    {
-        draft.remark(format!(
-            "`first_notification_delay {delay}`: `after:` of a receiver waits"
-        ));
-    }
-    if let Some(options) = service.get("notification_options") {
-        draft.remark(format!("`notification_options {options}`: `levels:` and `resolved:` of a receiver say of what it is told"));
-    }
-    let known = |key: &str| READ.contains(&key) || QUIET.contains(&key) || key.starts_with('_');
-    let others: Vec<&str> = service
-        .keys
-        .keys()
-        .map(String::as_str)
-        .filter(|key| !known(key))
-        .collect();
-    if !others.is_empty() {
-        draft.remark(format!("without an equal, and left out: {}", list(others)));
+/// A time of Graphite: without quotes where it is a plain one, such as `-10min`.
+fn time(text: String) -> Value {
+    let digits = text.trim_start_matches('-');
+    let plain = digits.len() + 1 == text.len()
+        && digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.ends_with(|c: char| c.is_ascii_alphabetic())
+        && digits.chars().all(|c| c.is_ascii_alphanumeric());
+    if plain {
+        Value::Word(text)
+    } else {
+        Value::Text(text)
     }
 }
 

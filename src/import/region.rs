@@ -66,12 +66,15 @@ pub enum Written {
     Condition {
         /// As `warning` and `critical` take it.
         text: String,
-        /// How much there is to read: 1 for one number, 2 for a range, 3 where its ends had to be moved.
+        /// How much there is to read: 1 for one number, 2 for a range, [`MOVED`] where an end of it had to be moved.
         length: u8,
     },
     /// None: it has gaps.
     None,
 }
+
+/// The length of a range of which an end is the number next to the one that was meant.
+pub const MOVED: u8 = 3;
 
 impl Number {
     /// A number as it is written shortest.
@@ -329,7 +332,7 @@ fn between(piece: &Piece, point: &str, range: &str, nothing: Written) -> Written
             text(&piece.from, piece.from.after, low),
             text(&piece.to, !piece.to.after, high)
         ),
-        length: if moved { 3 } else { 2 },
+        length: if moved { MOVED } else { 2 },
     }
 }
 

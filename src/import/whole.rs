@@ -70,7 +70,6 @@ pub fn write(origin: Origin, mut found: Found) -> Result<Imported, Unreadable> {
             hint: Some(format!("expected {}", origin.expects())),
         });
     }
-    name_apart(&mut found.items);
     let yaml = sound(origin, &mut found)?;
     let alerts = found.items.iter().map(|item| match item {
         Item::Taken(draft) if draft.remarks.is_empty() => (draft.name.clone(), Outcome::Whole),
@@ -85,41 +84,50 @@ pub fn write(origin: Origin, mut found: Found) -> Result<Imported, Unreadable> {
     Ok(Imported { yaml, summary })
 }
 
-/// Gives each alert a name of its own, on one line: two of one name would share their series.
-fn name_apart(items: &mut [Item]) {
-    let mut taken: HashSet<String> = HashSet::from([BUILT_IN.to_owned()]);
-    for item in items {
-        let Item::Taken(draft) = item else { continue };
-        let given = draft.name.clone();
-        let line: String = given
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        let base = match line.trim() {
+/// Makes each name one that an alert may have: one line that shows something.
+fn name_soundly(items: &mut [Item]) {
+    for draft in items.iter_mut().filter_map(taken_draft) {
+        let line = draft.name.replace(char::is_control, " ");
+        let name = match line.trim() {
             "" => "unnamed".to_owned(),
+            BUILT_IN => format!("{BUILT_IN} (imported)"),
             _ => line,
         };
-        let mut name = base.clone();
+        if name != draft.name {
+            let given = std::mem::replace(&mut draft.name, name);
+            draft.remark(format!("its name was `{given}`, which none can have here"));
+        }
+    }
+}
+
+/// Gives each alert a name of its own: two of one name would share their series.
+fn name_apart(items: &mut [Item]) {
+    let mut taken: HashSet<String> = HashSet::new();
+    for draft in items.iter_mut().filter_map(taken_draft) {
+        let given = draft.name.clone();
         let mut number = 2_usize;
-        while !taken.insert(name.clone()) {
-            name = format!("{base} ({number})");
+        while !taken.insert(draft.name.clone()) {
+            draft.name = format!("{given} ({number})");
             number += 1;
         }
-        if name != given {
+        if draft.name != given {
             draft.remark(format!(
-                "its name was `{given}`, which is taken, or none here"
+                "its name was `{given}`, as is that of one before it"
             ));
-            draft.name = name;
         }
+    }
+}
+
+fn taken_draft(item: &mut Item) -> Option<&mut Draft> {
+    match item {
+        Item::Taken(draft) => Some(draft),
+        Item::Refused(_) => None,
     }
 }
 
 /// Writes, and reads back with our own reader; what that refuses is refused here.
 fn sound(origin: Origin, found: &mut Found) -> Result<String, Unreadable> {
-    let yaml = document(origin, found);
-    if read_back(&yaml).is_ok() {
-        return Ok(yaml);
-    }
+    name_soundly(&mut found.items);
     for item in &mut found.items {
         if let Item::Taken(draft) = item
             && let Err(why) = read_back(&alone(draft))
@@ -127,6 +135,7 @@ fn sound(origin: Origin, found: &mut Found) -> Result<String, Unreadable> {
             refuse(item, why);
         }
     }
+    name_apart(&mut found.items);
     let enabled = |item: &Item| matches!(item, Item::Taken(draft) if !draft.keys.iter().any(|(key, _)| *key == "enabled"));
     if !found.items.iter().any(enabled) {
         for item in &mut found.items {
@@ -239,12 +248,14 @@ fn document(origin: Origin, found: &Found) -> String {
     out
 }
 
+const MOVED: &str = "Ranges hold their ends here: where an end did not belong to one, the number next to it is written, such as `10.000000000000002` for what is above 10.";
+
 fn head(out: &mut String, origin: Origin, found: &Found) {
     let title = origin.title();
     comment(
         out,
         0,
-        0,
+        "",
         &format!(
             "Alerts of {title}, as graphite-pager reads them. They go beside a file that says where Graphite is and who is told."
         ),
@@ -252,13 +263,18 @@ fn head(out: &mut String, origin: Origin, found: &Found) {
     comment(
         out,
         0,
-        0,
+        "",
         "A line with `note:` says what of an alert has no equal here, or means something else.",
     );
+    let mut differences = found.differences.clone();
+    let moved = |item: &Item| matches!(item, Item::Taken(draft) if draft.moved);
+    if found.items.iter().any(moved) {
+        differences.push(MOVED.to_owned());
+    }
     section(
         out,
         &format!("What is different here from {title}, for all of them:"),
-        &found.differences,
+        &differences,
     );
     section(
         out,
@@ -270,7 +286,7 @@ fn head(out: &mut String, origin: Origin, found: &Found) {
         comment(
             out,
             0,
-            0,
+            "",
             "What stood beside the alerts, as settings. They belong to the file that says where Graphite is and who is told:",
         );
         out.push_str("#\n");
@@ -288,18 +304,18 @@ fn section(out: &mut String, title: &str, lines: &[String]) {
         return;
     }
     out.push_str("#\n");
-    comment(out, 0, 0, title);
+    comment(out, 0, "", title);
     for line in lines {
-        comment(out, 0, 2, &format!("- {line}"));
+        comment(out, 0, "- ", line);
     }
 }
 
 fn taken(out: &mut String, draft: &Draft) {
     if let Some(place) = &draft.place {
-        comment(out, 2, 0, place);
+        comment(out, 2, "", place);
     }
     for remark in &draft.remarks {
-        comment(out, 2, 6, &format!("note: {remark}"));
+        comment(out, 2, "note: ", remark);
     }
     let mut lines = String::new();
     entry(&mut lines, 4, "name", &Value::Text(draft.name.clone()));
@@ -314,18 +330,12 @@ fn refused_comment(out: &mut String, refused: &Refused) {
     let place = refused
         .place
         .as_ref()
+        .filter(|place| **place != refused.name)
         .map_or_else(String::new, |place| format!(" ({place})"));
-    comment(
-        out,
-        2,
-        2,
-        &format!(
-            "not taken: {}{place}",
-            foreign::list([refused.name.as_str()])
-        ),
-    );
-    comment(out, 2, 4, &format!("  why: {}", refused.why));
+    let name = foreign::list([refused.name.as_str()]);
+    comment(out, 2, "not taken: ", &format!("{name}{place}"));
+    comment(out, 2, "  why: ", &refused.why);
     for line in &refused.said {
-        comment(out, 2, 4, &format!("  {line}"));
+        comment(out, 2, "  ", line);
     }
 }

@@ -129,14 +129,15 @@ fn block(text: &str, indent: usize) -> Option<String> {
     Some(text.split('\n').map(line).collect())
 }
 
-/// Writes a comment, in several lines where it is long; those after the first are indented by `hang`.
-pub fn comment(out: &mut String, indent: usize, hang: usize, text: &str) {
+/// Writes a comment that begins with `lead`, in several lines where it is long, all indented behind `lead`.
+pub fn comment(out: &mut String, indent: usize, lead: &str, text: &str) {
+    let hang = lead.chars().count();
     let text = clean(text);
     let mut line = String::new();
     let mut first = true;
     let mut flush = |line: &mut String| {
-        let hang = if first { 0 } else { hang };
-        let whole = format!("{:indent$}# {:hang$}{line}", "", "");
+        let begin = if first { lead } else { "" };
+        let whole = format!("{:indent$}# {begin:hang$}{line}", "");
         out.push_str(whole.trim_end());
         out.push('\n');
         first = false;
@@ -222,10 +223,10 @@ mod tests {
     #[test]
     fn a_comment_is_never_left() {
         let mut out = String::new();
-        comment(&mut out, 2, 2, "name\nalerts: []\u{2028}x");
+        comment(&mut out, 2, "", "name\nalerts: []\u{2028}x");
         assert_eq!(out, "  # name\\nalerts: []\\u{2028}x\n");
         out.clear();
-        comment(&mut out, 0, 2, &"word ".repeat(40));
+        comment(&mut out, 0, "- ", &"word ".repeat(40));
         assert!(out.lines().count() > 1);
         assert!(
             out.lines().skip(1).all(|line| line.starts_with("#   word")),

@@ -241,17 +241,13 @@ fn value(
         .unwrap_or_default()
         .as_str()
     {
-        "dropNN" => {}
         "replaceNN" => {
             return Err(
                 "it replaces nulls with a number: `transformNull()` in the target does that"
                     .to_owned(),
             );
         }
-        _ => remarks.push(
-            "a null in its window made no value there (strict mode); here nulls are left out"
-                .to_owned(),
-        ),
+        _ => {}
     }
     Ok((query, Some(reduce), remarks))
 }

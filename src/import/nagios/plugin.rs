@@ -15,6 +15,7 @@
 
 use url::Url;
 
+use super::options::{Key, Options};
 use super::range;
 use crate::import::region::{Comparison, Number, Region};
 
@@ -45,8 +46,9 @@ pub struct Check {
     pub remarks: Vec<String>,
 }
 
+/// Which of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub enum Form {
     Gem,
     Obfuscurity,
     Disqus,
@@ -56,179 +58,8 @@ enum Form {
     Unknown,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Key {
-    Url,
-    Metric,
-    From,
-    Until,
-    Minutes,
-    Seconds,
-    Warning,
-    Critical,
-    Function,
-    Percentile,
-    Under,
-    Name,
-    Login,
-    IgnoreMissing,
-    /// It changes nothing here.
-    Quiet,
-    /// It changes nothing here, and has a value.
-    QuietValue,
-    /// It has no equal.
-    Beyond,
-}
-
-type Names = &'static [(&'static str, Key)];
-
-const GEM: Names = &[
-    ("-H", Key::Url),
-    ("--endpoint", Key::Url),
-    ("-M", Key::Metric),
-    ("--metric", Key::Metric),
-    ("-F", Key::From),
-    ("--from", Key::From),
-    ("-N", Key::Name),
-    ("--name", Key::Name),
-    ("-w", Key::Warning),
-    ("--warning", Key::Warning),
-    ("-c", Key::Critical),
-    ("--critical", Key::Critical),
-    ("-t", Key::QuietValue),
-    ("--timeout", Key::QuietValue),
-    ("-U", Key::Login),
-    ("--username", Key::Login),
-    ("-P", Key::Login),
-    ("--password", Key::Login),
-    ("-I", Key::IgnoreMissing),
-    ("--ignore-missing", Key::IgnoreMissing),
-    ("--projection", Key::Beyond),
-];
-const OBFUSCURITY: Names = &[
-    ("-u", Key::Url),
-    ("--url", Key::Url),
-    ("-m", Key::Metric),
-    ("--metric", Key::Metric),
-    ("-s", Key::Name),
-    ("--shortname", Key::Name),
-    ("-d", Key::Minutes),
-    ("--duration", Key::Minutes),
-    ("-f", Key::Function),
-    ("--function", Key::Function),
-    ("-w", Key::Warning),
-    ("--warning", Key::Warning),
-    ("-c", Key::Critical),
-    ("--critical", Key::Critical),
-    ("-U", Key::QuietValue),
-    ("--units", Key::QuietValue),
-    ("-M", Key::QuietValue),
-    ("--message", Key::QuietValue),
-    ("-z", Key::Quiet),
-    ("--zero-on-error", Key::Quiet),
-    ("-l", Key::Quiet),
-    ("--link-graph", Key::Quiet),
-    ("-v", Key::Quiet),
-    ("--verbose", Key::Quiet),
-];
-const DISQUS: Names = &[
-    ("-U", Key::Url),
-    ("--graphite-url", Key::Url),
-    ("-t", Key::Metric),
-    ("--target", Key::Metric),
-    ("--from", Key::From),
-    ("--until", Key::Until),
-    ("--percentile", Key::Percentile),
-    ("--over", Key::Quiet),
-    ("--under", Key::Under),
-    ("-W", Key::Warning),
-    ("-C", Key::Critical),
-    ("--confidence", Key::Beyond),
-    ("--compare", Key::Beyond),
-    ("--count", Key::Beyond),
-    ("--threshold", Key::Beyond),
-    ("--percent", Key::Beyond),
-];
-const ETSY: Names = &[
-    ("-u", Key::Url),
-    ("--url", Key::Url),
-    ("-w", Key::Warning),
-    ("--warn", Key::Warning),
-    ("-c", Key::Critical),
-    ("--crit", Key::Critical),
-    ("-r", Key::Under),
-    ("-s", Key::Seconds),
-    ("--seconds", Key::Seconds),
-];
-const JANSSON: Names = &[
-    ("--host", Key::Url),
-    ("-o", Key::Url),
-    ("--metric", Key::Metric),
-    ("-m", Key::Metric),
-    ("--critical", Key::Critical),
-    ("-c", Key::Critical),
-    ("--warning", Key::Warning),
-    ("-w", Key::Warning),
-    ("--invert", Key::Under),
-    ("-i", Key::Under),
-    ("--duration", Key::Minutes),
-    ("-d", Key::Minutes),
-    ("--function", Key::Function),
-    ("-f", Key::Function),
-    ("--user", Key::Login),
-    ("-u", Key::Login),
-    ("--password", Key::Login),
-    ("-p", Key::Login),
-];
-const NETWAYS: Names = &[
-    ("-g", Key::Metric),
-    ("-H", Key::Url),
-    ("-w", Key::Warning),
-    ("-c", Key::Critical),
-    ("-t", Key::From),
-];
-const UNKNOWN: Names = &[
-    ("-u", Key::Url),
-    ("-U", Key::Url),
-    ("-H", Key::Url),
-    ("--url", Key::Url),
-    ("--host", Key::Url),
-    ("--graphite-url", Key::Url),
-    ("--endpoint", Key::Url),
-    ("-m", Key::Metric),
-    ("-M", Key::Metric),
-    ("-t", Key::Metric),
-    ("--metric", Key::Metric),
-    ("--target", Key::Metric),
-    ("-target", Key::Metric),
-    ("-w", Key::Warning),
-    ("-W", Key::Warning),
-    ("--warning", Key::Warning),
-    ("--warn", Key::Warning),
-    ("-c", Key::Critical),
-    ("-C", Key::Critical),
-    ("--critical", Key::Critical),
-    ("--crit", Key::Critical),
-    ("-F", Key::From),
-    ("--from", Key::From),
-    ("--until", Key::Until),
-    ("-d", Key::Minutes),
-    ("--duration", Key::Minutes),
-    ("-f", Key::Function),
-    ("--function", Key::Function),
-    ("--percentile", Key::Percentile),
-    ("-N", Key::Name),
-    ("--name", Key::Name),
-    ("--under", Key::Under),
-    ("--invert", Key::Under),
-    ("-P", Key::Login),
-    ("--password", Key::Login),
-    ("--username", Key::Login),
-    ("--user", Key::Login),
-    ("--timeout", Key::QuietValue),
-    ("-T", Key::QuietValue),
-    ("-v", Key::Quiet),
-];
+/// Commands of wikimedia's form, which counts points.
+const COUNTING: [&str; 3] = ["check_threshold", "check_series_threshold", "check_anomaly"];
 
 /// What the words of a command line, the program first, mean.
 ///
@@ -236,13 +67,16 @@ const UNKNOWN: Names = &[
 /// Why it cannot be taken, in words.
 pub fn read(words: &[String]) -> Result<Check, String> {
     let (program, arguments) = words.split_first().ok_or("its command line is empty")?;
-    if let Some(kind) = arguments.iter().find(|word| word.starts_with("check_")) {
+    if let Some(kind) = arguments
+        .iter()
+        .find(|word| COUNTING.contains(&word.as_str()))
+    {
         return Err(format!(
             "`{kind}` counts how many points of a window are bad, which has no equal"
         ));
     }
     let form = form(program, arguments);
-    let options = Options::read(names(form), arguments)?;
+    let options = Options::read(form, arguments)?;
     let mut check = options.check(form)?;
     let (warning, critical) = (options.last(Key::Warning), options.last(Key::Critical));
     if warning.is_none() && critical.is_none() {
@@ -254,18 +88,6 @@ pub fn read(words: &[String]) -> Result<Check, String> {
     }
     remark_on_several(&mut check, form);
     Ok(check)
-}
-
-fn names(form: Form) -> Names {
-    match form {
-        Form::Gem => GEM,
-        Form::Obfuscurity => OBFUSCURITY,
-        Form::Disqus => DISQUS,
-        Form::Etsy => ETSY,
-        Form::Jansson => JANSSON,
-        Form::Netways => NETWAYS,
-        Form::Unknown => UNKNOWN,
-    }
 }
 
 /// Which of the plugins has these options.
@@ -292,71 +114,7 @@ fn form(program: &str, arguments: &[String]) -> Form {
     }
 }
 
-/// Options with their values, in their order.
-struct Options {
-    found: Vec<(Key, String)>,
-    unknown: Vec<String>,
-}
-
 impl Options {
-    fn read(names: Names, arguments: &[String]) -> Result<Self, String> {
-        let mut options = Self {
-            found: Vec::new(),
-            unknown: Vec::new(),
-        };
-        let mut rest = arguments.iter();
-        while let Some(word) = rest.next() {
-            let (name, mut value) = match word.split_once('=') {
-                Some((name, value)) if word.starts_with('-') => (name, Some(value.to_owned())),
-                _ => (word.as_str(), None),
-            };
-            let mut known = names.iter().find(|(known, _)| *known == name);
-            if known.is_none()
-                && value.is_none()
-                && word.starts_with('-')
-                && !word.starts_with("--")
-            {
-                // `-w10`
-                known = names
-                    .iter()
-                    .find(|(known, _)| known.len() == 2 && word.starts_with(known));
-                value = known.and_then(|_| word.get(2..)).map(str::to_owned);
-            }
-            let Some((_, key)) = known else {
-                options
-                    .unknown
-                    .push(super::words::shown(std::slice::from_ref(word)));
-                continue;
-            };
-            let flag = matches!(key, Key::Under | Key::Quiet | Key::IgnoreMissing);
-            let value = match value {
-                Some(value) => value,
-                None if flag => String::new(),
-                None => rest
-                    .next()
-                    .cloned()
-                    .ok_or_else(|| format!("its option `{name}` has no value"))?,
-            };
-            options.found.push((*key, value));
-        }
-        Ok(options)
-    }
-
-    fn has(&self, key: Key) -> bool {
-        self.found.iter().any(|(found, _)| *found == key)
-    }
-
-    fn all(&self, key: Key) -> impl Iterator<Item = &str> {
-        self.found
-            .iter()
-            .filter(move |(found, _)| *found == key)
-            .map(|(_, value)| value.as_str())
-    }
-
-    fn last(&self, key: Key) -> Option<&str> {
-        self.all(key).last()
-    }
-
     /// Everything but thresholds.
     fn check(&self, form: Form) -> Result<Check, String> {
         if self.has(Key::Beyond) {
@@ -553,10 +311,15 @@ fn number(text: &str) -> Result<Number, String> {
         _ => (Some(trimmed), 1.0),
     };
     let value: f64 = digits.unwrap_or_default().parse().map_err(|_| wrong())?;
-    match (value * factor).is_finite() {
-        true => Ok(Number::plain(value * factor)),
-        false => Err(wrong()),
+    if !(value * factor).is_finite() {
+        return Err(wrong());
     }
+    let mut number = Number::plain(value * factor);
+    if factor > 1.0 {
+        // the same letters mean the same here
+        number.text = trimmed.replace('k', "K");
+    }
+    Ok(number)
 }
 
 /// Plugins look at one value, alerts at each series.
@@ -653,7 +416,7 @@ mod tests {
         );
         check(
             "check_graphite --host g:80 -m a -c 3k -w 1k -f max",
-            "a from -5min max w > 1000 c > 3000",
+            "a from -5min max w > 1K c > 3K",
         );
         check(
             "check_graphite --host g:80 -m a -c 1 -w 2",
