@@ -22,6 +22,7 @@ const COMMANDS: &[&str] = &[
     "check",
     "test",
     "docs",
+    "import",
     "notify",
     "demo",
     "schema",

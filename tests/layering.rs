@@ -83,14 +83,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "redirect",
         ],
     ),
+    // text in, text out; what it writes, the reader of configurations reads back
+    ("import", &["alert", "config", "deliver::text"]),
     ("web", &["agent::Health", "alert", "now"]),
     // the agent meets it over HTTP, like any other Graphite
     ("demo", &["now"]),
     (
         "cli",
         &[
-            "agent", "alert", "config", "deliver", "demo", "docs", "graphite", "now", "store",
-            "testing", "web",
+            "agent", "alert", "config", "deliver", "demo", "docs", "graphite", "import", "now",
+            "redirect", "store", "testing", "web",
         ],
     ),
     ("main", &["cli"]),
@@ -153,6 +155,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ),
     ("play", PURE),
     ("testing", PURE),
+    ("import", PURE),
     // finds out by reading files alone
     (
         "config",

@@ -4,6 +4,7 @@
 mod check;
 mod demo;
 mod docs;
+mod import;
 mod logs;
 mod notify;
 mod pages;
@@ -66,6 +67,11 @@ enum Command {
         after_help = "Example:\n  graphite-pager docs scaffold -c alerts.yml --docs-path docs\n  graphite-pager docs check -c alerts.yml --docs-path docs\n\nExit status: 0 if all is well, 1 if not."
     )]
     Docs(docs::Options),
+    /// Turns alerts of graphite-beacon, Moira, Grafana or Nagios into a configuration
+    #[command(
+        after_help = "Example:\n  graphite-pager import graphite-beacon config.json > alerts/beacon.yml\n\nFrom an API:\n  graphite-pager import moira https://moira.example.com/api/trigger > alerts/moira.yml\n\nExit status: 0 if anything was taken, 1 if not."
+    )]
+    Import(import::Options),
     /// Sends a test incident and its end through one receiver
     #[command(
         after_help = "Example:\n  graphite-pager notify ops-mail -c alerts.yml\n\nExit status: 0 if the receiver accepted both, 1 if not."
@@ -225,6 +231,7 @@ impl Cli {
                 Command::Check(options) => check::check(options).await,
                 Command::Test(options) => test::test(&options),
                 Command::Docs(options) => docs::docs(&options).await,
+                Command::Import(options) => import::import(&options).await,
                 Command::Notify(options) => notify::notify(&options).await,
                 Command::Demo(options) => demo::demo(options).await,
                 Command::Schema { .. } | Command::Completions { .. } | Command::Man { .. } => {

@@ -41,7 +41,7 @@ mod whole;
 mod tests;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::alert::{Group, Policy, Route};
@@ -124,13 +124,40 @@ pub fn rehearse(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Resu
     read(&context::Context::rehearsing(env), paths)
 }
 
+/// The same for text that is in no file yet; messages call it `path`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(
+    path: &Path,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Loaded, Report> {
+    let context = context::Context::new(env);
+    let file = context.add_source(path, text.to_owned());
+    compose(&context, [file])
+}
+
 fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Report> {
+    if paths.is_empty() {
+        context.error_of(
+            Path::new("configuration"),
+            "no file is named",
+            "name one with `--config PATH`",
+        );
+    }
     let found = files::find(context, paths);
+    let read = found.iter().filter_map(|path| files::read(context, path));
+    compose(context, read)
+}
+
+/// One configuration of all `files`.
+fn compose(
+    context: &context::Context<'_>,
+    files: impl IntoIterator<Item = u32>,
+) -> Result<Loaded, Report> {
     let mut roots = Vec::new();
-    for path in &found {
-        let Some(file) = files::read(context, path) else {
-            continue;
-        };
+    for file in files {
         let text = context.text(file);
         if let Some(root) = tree::parse(context, file, &text)
             && !root.is_null()
@@ -148,13 +175,6 @@ fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Rep
     }
     let whole = whole::Whole::of(context, &roots);
     let config = whole.as_ref().and_then(|whole| whole.read(context));
-    if paths.is_empty() {
-        context.error_of(
-            std::path::Path::new("configuration"),
-            "no file is named",
-            "name one with `--config PATH`",
-        );
-    }
     let problems = context.problems();
     match config {
         Some(config)
