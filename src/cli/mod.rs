@@ -6,6 +6,7 @@ mod demo;
 mod docs;
 mod logs;
 mod notify;
+mod packs;
 mod pages;
 mod run;
 mod schema;
@@ -66,6 +67,11 @@ enum Command {
         after_help = "Example:\n  graphite-pager docs scaffold -c alerts.yml --docs-path docs\n  graphite-pager docs check -c alerts.yml --docs-path docs\n\nExit status: 0 if all is well, 1 if not."
     )]
     Docs(docs::Options),
+    /// Lists the alert packs that `use:` knows, with their parameters; or prints one
+    #[command(
+        after_help = "Example:\n  graphite-pager packs\n\nFor reading and for copying:\n  graphite-pager packs haproxy > haproxy.yml\n\nExit status: 0, 1 if there is no such pack."
+    )]
+    Packs(packs::Options),
     /// Sends a test incident and its end through one receiver
     #[command(
         after_help = "Example:\n  graphite-pager notify ops-mail -c alerts.yml\n\nExit status: 0 if the receiver accepted both, 1 if not."
@@ -204,6 +210,9 @@ impl Cli {
         if let Command::Schema { of } = self.command {
             return schema::schema(of);
         }
+        if let Command::Packs(options) = &self.command {
+            return packs::packs(options);
+        }
         if let Command::Man { dir } = &self.command {
             return pages::man(dir.as_deref());
         }
@@ -227,9 +236,10 @@ impl Cli {
                 Command::Docs(options) => docs::docs(&options).await,
                 Command::Notify(options) => notify::notify(&options).await,
                 Command::Demo(options) => demo::demo(options).await,
-                Command::Schema { .. } | Command::Completions { .. } | Command::Man { .. } => {
-                    ExitCode::SUCCESS
-                }
+                Command::Packs(_)
+                | Command::Schema { .. }
+                | Command::Completions { .. }
+                | Command::Man { .. } => ExitCode::SUCCESS,
             }
         });
         // a blocking read or write that hangs must not hold up the end

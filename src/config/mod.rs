@@ -15,6 +15,8 @@ mod groups;
 mod kinds;
 mod mask;
 mod node;
+pub mod packs;
+mod params;
 mod predecessor;
 mod problem;
 mod reader;
@@ -34,6 +36,7 @@ mod targets;
 mod thresholds;
 mod times;
 mod tree;
+mod uses;
 mod values;
 mod whole;
 
@@ -132,11 +135,11 @@ fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Rep
             continue;
         };
         let text = context.text(file);
-        if let Some(root) = tree::parse(context, file, &text)
+        if let Some(root) = tree::parse(context, file, &text, &params::Params::default())
             && !root.is_null()
         {
             context.hide_secrets(file, &root);
-            roots.push(root);
+            roots.push((path.clone(), root));
         } else if context.parsed(file) {
             context.error(
                 problem::Place::start(file),
@@ -146,7 +149,9 @@ fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Rep
             context.unreadable();
         }
     }
-    let whole = whole::Whole::of(context, &roots);
+    let used = uses::read(context, &roots);
+    roots.retain(|(path, _)| !used.has(path));
+    let whole = whole::Whole::of(context, &roots, used.alerts);
     let config = whole.as_ref().and_then(|whole| whole.read(context));
     if paths.is_empty() {
         context.error_of(

@@ -23,6 +23,7 @@ const FORM: &[&str] = &[
     "expected a whole number",
     "expected a size",
     "expected a number or a condition",
+    "expected a number or text, found",
     "expected a Graphite target, found",
     "expected http:// or https://",
     "expected text, found",
