@@ -22,6 +22,7 @@ const COMMANDS: &[&str] = &[
     "check",
     "test",
     "docs",
+    "packs",
     "notify",
     "demo",
     "schema",

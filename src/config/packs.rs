@@ -35,12 +35,21 @@ macro_rules! packs {
 
 /// All of them, by name.
 pub const ALL: &[Pack] = packs! {
+    "business"
     "carbon"
+    "deploys"
+    "graphite-pager"
     "haproxy"
+    "jvm"
+    "kafka"
     "linux-collectd"
     "linux-diamond"
     "linux-telegraf"
     "mongodb"
+    "nginx"
+    "postgresql"
+    "rabbitmq"
+    "redis"
     "resque"
     "statsd"
 };
