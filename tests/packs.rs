@@ -62,6 +62,10 @@ fn verified(paths: &[PathBuf]) -> Vec<Value> {
     serde_json::from_str(&finished.stdout).unwrap()
 }
 
+fn tests_of(name: &str) -> PathBuf {
+    root().join("alerts").join(format!("{name}.test.yml"))
+}
+
 fn text(name: &str) -> String {
     std::fs::read_to_string(pack(name)).unwrap()
 }
@@ -106,7 +110,7 @@ fn each_pack_can_be_used_alone_and_all_of_them_together() {
 #[test]
 fn each_pack_has_tests_that_pass_and_reach_every_threshold_that_data_can_reach() {
     for name in packs() {
-        let tests = root().join("alerts").join(format!("{name}.test.yml"));
+        let tests = tests_of(&name);
         let arguments = ["test", tests.to_str().unwrap(), "--coverage"];
         let finished = Setup::new("")
             .arguments(&[&arguments[..], &["--format", "json"]].concat())
@@ -191,8 +195,7 @@ fn kinds(tests: &Value, alert: &str) -> BTreeSet<&'static str> {
 fn each_alert_has_tests_in_which_it_fires_stays_quiet_recovers_and_vanishes() {
     let expected = BTreeSet::from(["fires", "stays quiet", "recovers", "vanishes"]);
     for name in packs() {
-        let path = root().join("alerts").join(format!("{name}.test.yml"));
-        let tests = yaml(&std::fs::read_to_string(path).unwrap());
+        let tests = yaml(&std::fs::read_to_string(tests_of(&name)).unwrap());
         for alert in items(&yaml(&text(&name))["alerts"]) {
             let alert = alert["name"].as_str().unwrap();
             assert_eq!(kinds(&tests, alert), expected, "{name}: {alert}");
@@ -241,6 +244,12 @@ fn the_program_knows_each_pack_and_what_its_parameters_are() {
         assert_eq!(listed, declared, "{name}");
         let printed = Setup::new("").arguments(&["packs", name]).run();
         assert_eq!((printed.code, printed.stdout), (Some(0), text(name)));
+        let tests = Setup::new("").arguments(&["packs", name, "--tests"]).run();
+        assert_eq!(tests.code, Some(0));
+        assert_eq!(
+            tests.stdout,
+            std::fs::read_to_string(tests_of(name)).unwrap()
+        );
     }
 }
 

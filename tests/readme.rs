@@ -417,14 +417,6 @@ impl Reader {
                 .into_iter()
                 .find(|block| block.page == page);
             setup.write("my.yml", &format!("{}listen: off\n", mine.unwrap().text));
-            setup.write(
-                "alerts/linux-collectd.yml",
-                &read("alerts/linux-collectd.yml"),
-            );
-            setup.write(
-                "alerts/linux-collectd.test.yml",
-                &read("alerts/linux-collectd.test.yml"),
-            );
         }
         if page == "README.md" {
             // it names the file without showing one: what a reader would have written

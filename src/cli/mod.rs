@@ -69,7 +69,7 @@ enum Command {
     Docs(docs::Options),
     /// Lists the alert packs that `use:` knows, with their parameters; or prints one
     #[command(
-        after_help = "Example:\n  graphite-pager packs\n\nFor reading and for copying:\n  graphite-pager packs haproxy > haproxy.yml\n\nExit status: 0, 1 if there is no such pack."
+        after_help = "Example:\n  graphite-pager packs\n\nFor reading and for copying:\n  graphite-pager packs haproxy > haproxy.yml\n  graphite-pager packs haproxy --tests > haproxy.test.yml\n\nExit status: 0, 1 if there is no such pack."
     )]
     Packs(packs::Options),
     /// Sends a test incident and its end through one receiver

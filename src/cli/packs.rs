@@ -15,6 +15,9 @@ use crate::config::packs::{self, Described, Pack};
 pub struct Options {
     /// Prints this pack's YAML
     pack: Option<String>,
+    /// Prints the tests of the pack instead
+    #[arg(long, requires = "pack")]
+    tests: bool,
     /// How the list is printed
     #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "pack")]
     format: Format,
@@ -44,7 +47,10 @@ pub fn packs(options: &Options) -> ExitCode {
         };
     };
     match packs::find(name) {
-        Some(pack) => ended(io::stdout().write_all(pack.text.as_bytes())),
+        Some(pack) => {
+            let text = if options.tests { pack.tests } else { pack.text };
+            ended(io::stdout().write_all(text.as_bytes()))
+        }
         None => {
             fail(&format!(
                 "there is no pack `{name}`\n\nhint: {}",

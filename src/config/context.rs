@@ -24,7 +24,7 @@ pub struct Context<'a> {
     sources: RefCell<Vec<Source>>,
     found: RefCell<Vec<Found>>,
     seen: RefCell<HashSet<(Option<Place>, String)>>,
-    /// Where values of parameters stand; `true`: something was said of it.
+    /// Where values of parameters stand; `true`: an error was told of it.
     values: RefCell<HashMap<Place, bool>>,
     watched: RefCell<Vec<PathBuf>>,
     /// Environment variables that hold secrets.
@@ -291,7 +291,7 @@ impl<'a> Context<'a> {
             At::Place(place) => Some(*place),
             At::Path(_) => None,
         };
-        if let Some(place) = place
+        if let (Severity::Error, Some(place)) = (severity, place)
             && let Some(told) = self.values.borrow_mut().get_mut(&place)
             && std::mem::replace(told, true)
         {

@@ -11,6 +11,8 @@ pub struct Pack {
     pub name: &'static str,
     /// Its YAML.
     pub text: &'static str,
+    /// The YAML of its tests.
+    pub tests: &'static str,
 }
 
 /// A parameter of a pack.
@@ -29,6 +31,7 @@ macro_rules! packs {
         &[$(Pack {
             name: $name,
             text: include_str!(concat!("../../alerts/", $name, ".yml")),
+            tests: include_str!(concat!("../../alerts/", $name, ".test.yml")),
         }),*]
     };
 }

@@ -148,7 +148,7 @@ impl Reader<'_, '_> {
         if item.name.contains('/') {
             return self.open_file(item, within);
         }
-        let Some(Pack { name, text }) = packs::find(item.name) else {
+        let Some(Pack { name, text, .. }) = packs::find(item.name) else {
             let hint = match item.name.ends_with(".yml") || item.name.ends_with(".yaml") {
                 true => "a file is named with a `/` in its path, such as `./mine.yml`".to_owned(),
                 false if item.hidden => {

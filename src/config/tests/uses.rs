@@ -368,6 +368,85 @@ fn mistakes_in_parameters_are_found_where_they_are_declared_and_put_in() {
     );
 }
 
+/// What comes of an alert in which `key` has the value that `line` gives it.
+fn outcome(head: &str, key: &str, line: &str) -> String {
+    let base = ["name: Load", "target: a.b", "warning: 7", "every: 1m"];
+    let others = base
+        .iter()
+        .filter(|other| !other.starts_with(&format!("{key}:")));
+    let others: String = others.map(|other| format!("  {other}\n")).collect();
+    let text = format!("{head}{HEAD}alerts:\n-\n{others}  {line}\n");
+    match Bench::new(&[("alerts.yml", &text)]).load(&["alerts.yml"]) {
+        Ok(loaded) => {
+            let mut config = loaded.config;
+            let group = std::sync::Arc::make_mut(&mut config.groups[0]);
+            group.alerts[0].place = "".into();
+            format!("{group:?}")
+        }
+        // the same words, whatever the place
+        Err(report) => report
+            .0
+            .iter()
+            .map(|problem| format!("{}\n", problem.message))
+            .collect(),
+    }
+}
+
+#[test]
+fn whatever_a_value_is_it_reads_as_if_it_had_been_written_in_its_place() {
+    let keys = [
+        "name", "target", "warning", "critical", "for", "every", "limit", "reduce", "no_data",
+        "docs", "graph", "active",
+    ];
+    let values = [
+        "5",
+        "-1",
+        "1.5",
+        "0",
+        "true",
+        "off",
+        "word",
+        "5m",
+        "\"5\"",
+        "\"> 90%\"",
+        "'outside 1..2'",
+        "p99",
+        "keep",
+        "https://example.com",
+        "a.b(",
+        "'{{ alert }}'",
+        "\"\"",
+        "Mon-Fri 09:00-18:00",
+        "'true'",
+    ];
+    for key in keys {
+        for value in values {
+            let written = outcome("", key, &format!("{key}: {value}"));
+            let head = format!("params: {{x: {value}}}\n");
+            for put_in in ["${param:x}", "\"${param:x}\""] {
+                let line = format!("{key}: {put_in}");
+                assert_eq!(
+                    outcome(&head, key, &line),
+                    written,
+                    "{key}: {value} as {put_in}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_warning_about_a_value_hides_no_error_about_it() {
+    let text = "params: {url: http://g.example.com/render}\n\
+        graphite: {url: \"${param:url}\"}\nreceivers: {a: {console: {}}, b: {console: {}}}\n\
+        alerts: [{name: A, target: a.b, critical: \"${param:url}\"}]\n";
+    let printed = printed(text);
+    assert!(
+        printed.contains("warning: ") && printed.contains("error: "),
+        "{printed}"
+    );
+}
+
 #[test]
 fn a_parameter_is_its_own_file_s() {
     let bench = Bench::new(&[
