@@ -23,6 +23,7 @@ const COMMANDS: &[&str] = &[
     "test",
     "docs",
     "import",
+    "packs",
     "notify",
     "demo",
     "schema",

@@ -1,5 +1,6 @@
 //! The alert packs of `alerts/`: each is a sound configuration whose alerts
-//! have their pages, and says of a real Graphite what it should.
+//! have their pages, their tests and their parameters, and says of a real
+//! Graphite what it should. `CONTRIBUTING.md` tells people of these rules.
 //!
 //! What is sent, and what must be said of it: `tests/packs/`.
 
@@ -61,6 +62,43 @@ fn verified(paths: &[PathBuf]) -> Vec<Value> {
     serde_json::from_str(&finished.stdout).unwrap()
 }
 
+fn tests_of(name: &str) -> PathBuf {
+    root().join("alerts").join(format!("{name}.test.yml"))
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(pack(name)).unwrap()
+}
+
+fn yaml(text: &str) -> Value {
+    serde_yaml::from_str(text).unwrap()
+}
+
+/// The pack's parameters with their defaults, as its file declares them.
+fn params(name: &str) -> Vec<(String, String)> {
+    let pack = yaml(&text(name));
+    let params = pack["params"].as_object();
+    let params = params.unwrap_or_else(|| panic!("{name} has no `params`"));
+    let shown = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+    params
+        .iter()
+        .map(|(param, default)| (param.clone(), shown(default)))
+        .collect()
+}
+
+/// What stands before the pack's own names where nobody says otherwise.
+fn prefix(name: &str) -> String {
+    let mut params = params(name).into_iter();
+    params.find(|(param, _)| param == "prefix").unwrap().1
+}
+
+/// A configuration with nothing but `use:`, with what packs leave to their users.
+fn using(name: &str, params: &str) -> (Setup, [&'static str; 4]) {
+    let base = std::fs::read_to_string(root().join("tests/packs/base.yml")).unwrap();
+    let setup = Setup::new(&format!("{base}use: [{{{name}: {params}}}]\n"));
+    (setup, ["--format", "json", "-c", "alerts.yml"])
+}
+
 #[test]
 fn each_pack_can_be_used_alone_and_all_of_them_together() {
     let packs = packs();
@@ -72,7 +110,7 @@ fn each_pack_can_be_used_alone_and_all_of_them_together() {
 #[test]
 fn each_pack_has_tests_that_pass_and_reach_every_threshold_that_data_can_reach() {
     for name in packs() {
-        let tests = root().join("alerts").join(format!("{name}.test.yml"));
+        let tests = tests_of(&name);
         let arguments = ["test", tests.to_str().unwrap(), "--coverage"];
         let finished = Setup::new("")
             .arguments(&[&arguments[..], &["--format", "json"]].concat())
@@ -108,6 +146,151 @@ fn each_pack_has_tests_that_pass_and_reach_every_threshold_that_data_can_reach()
                 alert["alert"].as_str().unwrap()
             );
             assert!(quiet.contains(&quiet_one), "{name}: {alert}");
+        }
+    }
+}
+
+/// A list, or one item alone.
+fn items(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items.iter().collect(),
+        one => vec![one],
+    }
+}
+
+/// Which kinds of tests an alert has.
+fn kinds(tests: &Value, alert: &str) -> BTreeSet<&'static str> {
+    let mut kinds = BTreeSet::new();
+    for test in items(&tests["tests"]) {
+        let of_alert = |list: &str| {
+            let mut items = items(&test[list]);
+            items.retain(|item| item["alert"] == alert);
+            items
+        };
+        for event in of_alert("events") {
+            match event["event"].as_str() {
+                Some("opened") => kinds.insert("fires"),
+                Some("resolved") => kinds.insert("recovers"),
+                None if event["only"] == true => kinds.insert("stays quiet"),
+                _ => false,
+            };
+        }
+        for series in of_alert("series") {
+            let values = items(&series["values"]);
+            let values: Vec<String> = values.iter().map(|value| value.to_string()).collect();
+            let values = values.join(" ").replace('"', "");
+            let values: Vec<&str> = values.split_whitespace().collect();
+            let gone = |value: &&str| *value == "-" || value.starts_with("-x");
+            let there = values.iter().position(|value| !gone(value));
+            if there.is_some_and(|at| values[at..].iter().any(gone)) {
+                kinds.insert("vanishes");
+            }
+        }
+    }
+    kinds
+}
+
+#[test]
+fn each_alert_has_tests_in_which_it_fires_stays_quiet_recovers_and_vanishes() {
+    let expected = BTreeSet::from(["fires", "stays quiet", "recovers", "vanishes"]);
+    for name in packs() {
+        let tests = yaml(&std::fs::read_to_string(tests_of(&name)).unwrap());
+        for alert in items(&yaml(&text(&name))["alerts"]) {
+            let alert = alert["name"].as_str().unwrap();
+            assert_eq!(kinds(&tests, alert), expected, "{name}: {alert}");
+        }
+    }
+}
+
+#[test]
+fn each_pack_says_what_its_names_rest_on() {
+    for name in packs() {
+        let text = text(&name);
+        let (head, _) = text.split_once("\nparams:\n").unwrap();
+        let comment = head.lines().all(|line| line.starts_with('#'));
+        let source = ["source: ", "sources: ", "source:\n", "sources:\n"];
+        let cited = source.iter().any(|word| head.contains(word));
+        assert!(comment && cited, "{name}: no source in its head");
+    }
+}
+
+#[test]
+fn the_program_knows_each_pack_and_what_its_parameters_are() {
+    let finished = Setup::new("")
+        .arguments(&["packs", "--format", "json"])
+        .run();
+    assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
+    let listed: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let names: BTreeSet<String> = items(&listed)
+        .iter()
+        .map(|pack| pack["pack"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, packs());
+    for pack in items(&listed) {
+        let name = pack["pack"].as_str().unwrap();
+        assert!(pack["about"].as_str().unwrap().len() > 20, "{name}");
+        let mut listed = Vec::new();
+        for param in items(&pack["params"]) {
+            let [param, default, about] =
+                ["name", "default", "about"].map(|key| param[key].as_str().unwrap().to_owned());
+            assert!(about.len() > 5, "{name}: `{param}` has no comment");
+            listed.push((param, default));
+        }
+        let mut declared = params(name);
+        assert_eq!(listed[0].0, "prefix", "{name}: `prefix` comes first");
+        listed.sort();
+        declared.sort();
+        assert_eq!(listed, declared, "{name}");
+        let printed = Setup::new("").arguments(&["packs", name]).run();
+        assert_eq!((printed.code, printed.stdout), (Some(0), text(name)));
+        let tests = Setup::new("").arguments(&["packs", name, "--tests"]).run();
+        assert_eq!(tests.code, Some(0));
+        assert_eq!(
+            tests.stdout,
+            std::fs::read_to_string(tests_of(name)).unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_name_that_no_pack_has_is_answered_with_the_nearest() {
+    let finished = Setup::new("").arguments(&["packs", "haprox"]).run();
+    let expected = "error: there is no pack `haprox`\n\nhint: did you mean `haproxy`?\n";
+    assert_eq!((finished.code, &*finished.stderr), (Some(1), expected));
+}
+
+#[test]
+fn packs_are_listed_a_line_each_with_their_parameters_below() {
+    let finished = Setup::new("").arguments(&["packs"]).run();
+    assert_eq!(finished.code, Some(0));
+    let parts: Vec<&str> = finished.stdout.split("\n\n").collect();
+    assert_eq!(parts.len(), packs().len());
+    assert!(
+        finished.stdout.contains(
+            "\nhaproxy: HAProxy as Diamond's HAProxyCollector reports it.\n  prefix: servers.*  "
+        ),
+        "{}",
+        finished.stdout
+    );
+}
+
+#[test]
+fn each_pack_is_used_by_its_name_and_with_another_prefix_watches_nothing_else() {
+    for name in packs() {
+        let (setup, options) = using(&name, "{prefix: some.where.else}");
+        let finished = setup
+            .env("GRAPHITE_URL", "http://graphite.example.com")
+            .arguments(&[&["verify"], &options[..]].concat())
+            .run();
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        let rows: Value = serde_json::from_str(&finished.stdout).unwrap();
+        assert_eq!(items(&rows).len(), verified(&[pack(&name)]).len(), "{name}");
+        let default = format!("{}.", prefix(&name));
+        for target in items(&rows).iter().flat_map(|row| items(&row["targets"])) {
+            let target = target.as_str().unwrap();
+            let moved = target.contains("some.where.else.") && !target.contains(&default);
+            assert!(moved, "{name}: {target}");
         }
     }
 }
@@ -191,24 +374,28 @@ fn service(name: &str) -> String {
         .unwrap_or_else(|_| panic!("{name} is not set: this test needs the services of tests/run"))
 }
 
-fn feed(name: &str, state: &str) {
+fn feed(name: &str, state: &str, options: &[&str]) {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let status = Command::new(python)
         .arg(root().join("tests/packs/feed.py"))
         .args([name, state, &service("CARBON_TEST_ADDR")])
+        .args(options)
         .status()
         .unwrap();
     assert!(status.success());
 }
 
-/// What `check` says of a pack, with its exit status; or what went wrong. A
-/// Graphite whose files are just being made may fail.
+/// What `check` says of a pack, with its exit status; or what went wrong.
 fn checked(path: &Path) -> Result<(Levels, Option<i32>), String> {
-    let finished = graphite_pager(
+    levels(graphite_pager(
         "check",
         &[path.to_path_buf()],
         &service("GRAPHITE_TEST_URL"),
-    );
+    ))
+}
+
+/// A Graphite whose files are just being made may fail.
+fn levels(finished: Finished) -> Result<(Levels, Option<i32>), String> {
     if finished.stderr.contains("error:") {
         return Err(finished.stderr);
     }
@@ -270,7 +457,7 @@ fn judged_as_expected(name: &str) {
                 wanted.get_mut(alert).unwrap().extend(series.clone());
             }
         }
-        feed(name, state);
+        feed(name, state, &[]);
         let mut last = Vec::new();
         let same = poll(DEADLINE, || {
             let (levels, code) = checked(&pack(name))
@@ -281,6 +468,29 @@ fn judged_as_expected(name: &str) {
         });
         let (worst, code) = same.unwrap_or_else(|| panic!("{name}, {state}:\n{}", last.join("\n")));
         assert_eq!(code, Some(worst), "{name}, {state}");
+    }
+}
+
+#[test]
+#[ignore = "needs the real Graphite of tests/run"]
+fn a_prefix_may_have_any_number_of_nodes() {
+    let under = "two.more";
+    for name in packs() {
+        feed(&name, "healthy", &["--under", under]);
+        let expected = expectation(&name).remove("healthy").unwrap();
+        let default = prefix(&name);
+        let mut last = Vec::new();
+        let same = poll(DEADLINE, || {
+            let (setup, options) = using(&name, &format!("{{prefix: {under}.{default}}}"));
+            let finished = setup
+                .env("GRAPHITE_URL", service("GRAPHITE_TEST_URL"))
+                .arguments(&[&["check"], &options[..]].concat())
+                .run();
+            let (levels, _) = levels(finished).map_err(|error| last = vec![error]).ok()?;
+            last = differences(&levels, &expected);
+            last.is_empty().then_some(())
+        });
+        assert!(same.is_some(), "{name}:\n{}", last.join("\n"));
     }
 }
 
@@ -302,12 +512,21 @@ macro_rules! judged_on_the_real_graphite {
 }
 
 judged_on_the_real_graphite! {
+    business_is_judged_as_expected "business"
     carbon_is_judged_as_expected "carbon"
+    deploys_is_judged_as_expected "deploys"
+    graphite_pager_is_judged_as_expected "graphite-pager"
     haproxy_is_judged_as_expected "haproxy"
+    jvm_is_judged_as_expected "jvm"
+    kafka_is_judged_as_expected "kafka"
     linux_collectd_is_judged_as_expected "linux-collectd"
     linux_diamond_is_judged_as_expected "linux-diamond"
     linux_telegraf_is_judged_as_expected "linux-telegraf"
     mongodb_is_judged_as_expected "mongodb"
+    nginx_is_judged_as_expected "nginx"
+    postgresql_is_judged_as_expected "postgresql"
+    rabbitmq_is_judged_as_expected "rabbitmq"
+    redis_is_judged_as_expected "redis"
     resque_is_judged_as_expected "resque"
     statsd_is_judged_as_expected "statsd"
 }

@@ -7,6 +7,7 @@ mod docs;
 mod import;
 mod logs;
 mod notify;
+mod packs;
 mod pages;
 mod run;
 mod schema;
@@ -72,6 +73,11 @@ enum Command {
         after_help = "Example:\n  graphite-pager import graphite-beacon config.json > alerts/beacon.yml\n\nFrom an API:\n  graphite-pager import moira https://moira.example.com/api/trigger > alerts/moira.yml\n\nExit status: 0 if anything was taken, 1 if not."
     )]
     Import(import::Options),
+    /// Lists the alert packs that `use:` knows, with their parameters; or prints one
+    #[command(
+        after_help = "Example:\n  graphite-pager packs\n\nFor reading and for copying:\n  graphite-pager packs haproxy > haproxy.yml\n  graphite-pager packs haproxy --tests > haproxy.test.yml\n\nExit status: 0, 1 if there is no such pack."
+    )]
+    Packs(packs::Options),
     /// Sends a test incident and its end through one receiver
     #[command(
         after_help = "Example:\n  graphite-pager notify ops-mail -c alerts.yml\n\nExit status: 0 if the receiver accepted both, 1 if not."
@@ -210,6 +216,9 @@ impl Cli {
         if let Command::Schema { of } = self.command {
             return schema::schema(of);
         }
+        if let Command::Packs(options) = &self.command {
+            return packs::packs(options);
+        }
         if let Command::Man { dir } = &self.command {
             return pages::man(dir.as_deref());
         }
@@ -234,9 +243,10 @@ impl Cli {
                 Command::Import(options) => import::import(&options).await,
                 Command::Notify(options) => notify::notify(&options).await,
                 Command::Demo(options) => demo::demo(options).await,
-                Command::Schema { .. } | Command::Completions { .. } | Command::Man { .. } => {
-                    ExitCode::SUCCESS
-                }
+                Command::Packs(_)
+                | Command::Schema { .. }
+                | Command::Completions { .. }
+                | Command::Man { .. } => ExitCode::SUCCESS,
             }
         });
         // a blocking read or write that hangs must not hold up the end

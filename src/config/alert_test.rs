@@ -30,6 +30,7 @@ pub use values::{Shown, Values};
 use super::context::Context;
 use super::files;
 use super::node::Node;
+use super::params::Params;
 use super::problem::{Place, Report, Severity, quote};
 use super::reader::Map;
 use super::tree;
@@ -257,7 +258,7 @@ pub fn read(path: &Path, library: &mut Library) -> Result<TestFile, Report> {
 fn parse(context: &Context<'_>, path: &Path) -> Option<Rc<Node>> {
     let file = files::read(context, path)?;
     let text = context.text(file);
-    let root = tree::parse(context, file, &text).filter(|root| !root.is_null());
+    let root = tree::parse(context, file, &text, &Params::default()).filter(|root| !root.is_null());
     if root.is_none() && context.parsed(file) {
         context.error(Place::start(file), "this file holds no tests", EXAMPLE);
     }

@@ -6,7 +6,7 @@
 //! many alerts inherit it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -24,6 +24,8 @@ pub struct Context<'a> {
     sources: RefCell<Vec<Source>>,
     found: RefCell<Vec<Found>>,
     seen: RefCell<HashSet<(Option<Place>, String)>>,
+    /// Where values of parameters stand; `true`: an error was told of it.
+    values: RefCell<HashMap<Place, bool>>,
     watched: RefCell<Vec<PathBuf>>,
     /// Environment variables that hold secrets.
     secret_variables: RefCell<BTreeSet<String>>,
@@ -54,6 +56,7 @@ impl<'a> Context<'a> {
             sources: RefCell::default(),
             found: RefCell::default(),
             seen: RefCell::default(),
+            values: RefCell::default(),
             watched: RefCell::default(),
             secret_variables: RefCell::default(),
             unread: Cell::new(false),
@@ -104,8 +107,27 @@ impl<'a> Context<'a> {
             text: Rc::from(text),
             secrets: Vec::new(),
             unparsed: false,
+            used_at: None,
         });
         u32::try_from(sources.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// Notes that a file is read because `use:` names it at `place`.
+    pub fn set_used(&self, file: u32, place: Place) {
+        if let Some(source) = self.sources.borrow_mut().get_mut(file as usize) {
+            source.used_at = Some(place);
+        }
+    }
+
+    /// Where the file that `place` is in was named by `use:`; `None`: it was read by itself.
+    pub fn used_at(&self, place: Place) -> Option<Place> {
+        self.sources.borrow().get(place.file as usize)?.used_at
+    }
+
+    /// Notes that a parameter's value stands here: it may be put in at many places,
+    /// and a fault of it is told once.
+    pub fn mark_value(&self, place: Place) {
+        self.values.borrow_mut().entry(place).or_default();
     }
 
     /// A file's text.
@@ -204,7 +226,8 @@ impl<'a> Context<'a> {
         format!("{}:{}", self.path_of(place).display(), place.line)
     }
 
-    fn path_of(&self, place: Place) -> PathBuf {
+    /// The file that a place is in, as messages name it.
+    pub fn path_of(&self, place: Place) -> PathBuf {
         self.sources
             .borrow()
             .get(place.file as usize)
@@ -268,6 +291,12 @@ impl<'a> Context<'a> {
             At::Place(place) => Some(*place),
             At::Path(_) => None,
         };
+        if let (Severity::Error, Some(place)) = (severity, place)
+            && let Some(told) = self.values.borrow_mut().get_mut(&place)
+            && std::mem::replace(told, true)
+        {
+            return;
+        }
         let path = if let At::Path(path) = &at {
             path.to_string_lossy().into_owned()
         } else {

@@ -67,13 +67,31 @@ fn check(context: &Context<'_>, members: &[Read], read: &Read) {
     let same = members
         .iter()
         .find(|member| same_targets(&member.alert, &read.alert));
-    if let Some(same) = same {
+    let Some(same) = same else { return };
+    let used = [context.used_at(read.place), context.used_at(same.place)];
+    let paths = [read.place, same.place].map(|place| context.path_of(place));
+    if let ([Some(here), Some(first)], true) = (used, paths[0] == paths[1]) {
+        let message = format!(
+            "{} is used twice for the same targets, here and at {}",
+            paths[0].display(),
+            context.show(first)
+        );
+        let hint = "take one of the two out; a second use wants targets of its own, such as another `prefix`";
+        context.error(here, message, hint);
+    } else {
         let message = format!(
             "alert {name} is a duplicate: one with the same name and target is at {}",
             context.show(same.place)
         );
-        let hint = "give this one another name or target, or take it out; the first of a name judges every series that both match";
-        context.error(read.place, message, hint);
+        let hint = match used[0] {
+            Some(_) => {
+                "what is used leaves an alert out with `disable: [NAME]`; or take the other one out"
+            }
+            None => {
+                "give this one another name or target, or take it out; the first of a name judges every series that both match"
+            }
+        };
+        context.error(used[0].unwrap_or(read.place), message, hint);
     }
 }
 

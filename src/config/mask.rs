@@ -156,6 +156,14 @@ fn only_names_it(written: Option<&str>) -> bool {
         })
 }
 
+/// Whether nothing may be shown of a scalar that these keys lead to.
+pub fn hides_scalar(keys: &[&str]) -> bool {
+    (1..=keys.len()).any(|end| {
+        let path = keys.get(..end).unwrap_or_default();
+        hides(path, end == keys.len())
+    })
+}
+
 fn hides(path: &[&str], scalar: bool) -> bool {
     let Some((key, above)) = path.split_last() else {
         return false;

@@ -15,6 +15,8 @@ mod groups;
 mod kinds;
 mod mask;
 mod node;
+pub mod packs;
+mod params;
 mod predecessor;
 mod problem;
 mod reader;
@@ -34,6 +36,7 @@ mod targets;
 mod thresholds;
 mod times;
 mod tree;
+mod uses;
 mod values;
 mod whole;
 
@@ -135,7 +138,7 @@ pub fn load_text(
 ) -> Result<Loaded, Report> {
     let context = context::Context::new(env);
     let file = context.add_source(path, text.to_owned());
-    compose(&context, [file])
+    compose(&context, [(path.to_owned(), file)])
 }
 
 fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Report> {
@@ -147,23 +150,26 @@ fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Rep
         );
     }
     let found = files::find(context, paths);
-    let read = found.iter().filter_map(|path| files::read(context, path));
+    let read = found.into_iter().filter_map(|path| {
+        let file = files::read(context, &path)?;
+        Some((path, file))
+    });
     compose(context, read)
 }
 
 /// One configuration of all `files`.
 fn compose(
     context: &context::Context<'_>,
-    files: impl IntoIterator<Item = u32>,
+    files: impl IntoIterator<Item = (PathBuf, u32)>,
 ) -> Result<Loaded, Report> {
     let mut roots = Vec::new();
-    for file in files {
+    for (path, file) in files {
         let text = context.text(file);
-        if let Some(root) = tree::parse(context, file, &text)
+        if let Some(root) = tree::parse(context, file, &text, &params::Params::default())
             && !root.is_null()
         {
             context.hide_secrets(file, &root);
-            roots.push(root);
+            roots.push((path, root));
         } else if context.parsed(file) {
             context.error(
                 problem::Place::start(file),
@@ -173,7 +179,9 @@ fn compose(
             context.unreadable();
         }
     }
-    let whole = whole::Whole::of(context, &roots);
+    let used = uses::read(context, &roots);
+    roots.retain(|(path, _)| !used.has(path));
+    let whole = whole::Whole::of(context, &roots, used.alerts);
     let config = whole.as_ref().and_then(|whole| whole.read(context));
     let problems = context.problems();
     match config {

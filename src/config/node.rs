@@ -80,6 +80,16 @@ impl Node {
         }
     }
 
+    /// A scalar.
+    pub fn scalar(place: Place, scalar: Scalar) -> Self {
+        Self {
+            place,
+            kind: Kind::Scalar(scalar),
+            weight: 1,
+            height: 1,
+        }
+    }
+
     /// A key that carries an anchor, to be repeated as a value.
     pub fn key(text: &str, place: Place, span: Range<usize>) -> Self {
         let scalar = Scalar {
@@ -90,12 +100,7 @@ impl Node {
             lead: None,
             span,
         };
-        Self {
-            place,
-            kind: Kind::Scalar(scalar),
-            weight: 1,
-            height: 1,
-        }
+        Self::scalar(place, scalar)
     }
 
     /// Says whether nothing is written: no value, `~` or `null`.

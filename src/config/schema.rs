@@ -3,8 +3,9 @@
 //!
 //! No second list of keys: they are the parser's own (`KEYS` of each section),
 //! as are the words that a key takes; what is said of a key, its default and its
-//! example stand in `docs/configuration.md` and `docs/testing.md`. Here is only
-//! what form each has (`shape.rs`).
+//! example stand in `docs/configuration.md` and `docs/testing.md`, those of the
+//! packs and their parameters in the packs. Here is only what form each has
+//! (`shape.rs`).
 //!
 //! Invariant: what the parser accepts, a schema accepts. The other way round
 //! only the form counts: one file is looked at alone, before `${...}` is
@@ -13,6 +14,7 @@
 mod alert_tests;
 mod page;
 mod shape;
+mod uses;
 
 use serde_json::{Map, Value, json};
 
@@ -114,6 +116,8 @@ fn top(key: &str) -> Value {
         "receivers" => map_of(json!({"$ref": "#/$defs/receiver"})),
         "routes" => list(json!({"$ref": "#/$defs/route"})),
         "alerts" => list(json!({"$ref": "#/$defs/alert"})),
+        "use" => uses::section(),
+        "params" => map_of(text()),
         _ => filled(),
     }
 }

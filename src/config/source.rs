@@ -30,6 +30,8 @@ pub struct Source {
     pub secrets: Vec<Range<usize>>,
     /// Whether there is no tree, so that secrets have to be guessed from the text.
     pub unparsed: bool,
+    /// Where `use:` names it; `None`: it was read by itself.
+    pub used_at: Option<Place>,
 }
 
 /// How much is looked at on either side of a place, in bytes.

@@ -1,12 +1,14 @@
-//! `${NAME}` and `${file:PATH}` in strings.
+//! `${NAME}`, `${file:PATH}` and `${param:NAME}` in strings.
 //!
 //! `$${` is a literal `${`; a `$` before anything else is itself. What could not
-//! be replaced is reported by its name or path, never by a value.
+//! be replaced is reported by its name or path, never by a value. The value of a
+//! parameter is no secret unless it holds one itself: it counts as written here.
 
 use std::io::Read;
 use std::path::Path;
 
 use super::context::Context;
+use super::params::{Param, Params};
 use super::problem::{Place, quote};
 use super::stand_ins;
 
@@ -14,22 +16,53 @@ use super::stand_ins;
 const LARGEST: u64 = 1 << 20;
 
 /// A string with everything replaced.
-pub struct Replaced {
+pub struct Replaced<'p> {
     /// The string.
     pub text: String,
-    /// Whether anything was replaced.
+    /// The same with parameters alone replaced: what may be shown.
+    pub written: String,
+    /// Whether anything else than parameters was replaced.
     pub changed: bool,
+    /// The parameters that were put in.
+    pub params: Vec<&'p Param>,
     /// Whether something could not be, which has been reported.
     pub broken: bool,
     /// Whether something was only stood in for.
     pub stood_in: bool,
 }
 
+impl<'p> Replaced<'p> {
+    /// Text that stands for itself.
+    fn keep(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.written.push_str(text);
+    }
+
+    fn put_in(&mut self, param: &'p Param) {
+        if let Some(scalar) = param.scalar() {
+            self.text.push_str(&scalar.text);
+            self.written
+                .push_str(scalar.written.as_deref().unwrap_or(&scalar.text));
+            self.changed |= scalar.written.is_some();
+            self.broken |= scalar.broken;
+        }
+        self.params.push(param);
+    }
+}
+
 /// Replaces everything in `raw`, which stands at `place`; `lead` as in `tree::Scalar`.
-pub fn replace(context: &Context<'_>, raw: &str, place: Place, lead: Option<u32>) -> Replaced {
+pub fn replace<'p>(
+    context: &Context<'_>,
+    params: &'p Params,
+    raw: &str,
+    place: Place,
+    lead: Option<u32>,
+) -> Replaced<'p> {
     let mut done = Replaced {
         text: String::new(),
+        written: String::new(),
         changed: false,
+        params: Vec::new(),
         broken: false,
         stood_in: false,
     };
@@ -37,13 +70,14 @@ pub fn replace(context: &Context<'_>, raw: &str, place: Place, lead: Option<u32>
     while let Some(at) = rest.find("${") {
         let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
         if let Some(kept) = before.strip_suffix('$') {
-            done.text.push_str(kept);
+            done.keep(kept);
             done.text.push_str("${");
+            done.written.push_str("$${");
             done.changed = true;
             rest = from.get(2..).unwrap_or_default();
             continue;
         }
-        done.text.push_str(before);
+        done.keep(before);
         let here = shifted(place, lead, raw, raw.len() - from.len());
         let Some((name, after)) = from.get(2..).and_then(|inner| inner.split_once('}')) else {
             context.error(
@@ -52,10 +86,22 @@ pub fn replace(context: &Context<'_>, raw: &str, place: Place, lead: Option<u32>
                 "write `${NAME}` or `${file:PATH}`; for the two characters themselves write `$${`",
             );
             done.broken = true;
-            done.text.push_str(from);
+            done.keep(from);
             return done;
         };
+        rest = after;
+        if let Some(name) = name.strip_prefix("param:") {
+            match params.get(name) {
+                Ok(param) => done.put_in(param),
+                Err((message, hint)) => {
+                    context.error(here, message, hint);
+                    done.broken = true;
+                }
+            }
+            continue;
+        }
         done.changed = true;
+        done.written.push_str(&format!("${{{name}}}"));
         let value = match value(context, name, place.file) {
             Err(_) if context.rehearses() && stand_ins::can_stand_for(name) => {
                 done.stood_in = true;
@@ -70,9 +116,8 @@ pub fn replace(context: &Context<'_>, raw: &str, place: Place, lead: Option<u32>
                 done.broken = true;
             }
         }
-        rest = after;
     }
-    done.text.push_str(rest);
+    done.keep(rest);
     done
 }
 

@@ -16,6 +16,7 @@ mod rehearsal;
 mod schema;
 mod secrets;
 mod sound;
+mod uses;
 
 /// A folder with files, and an environment.
 struct Bench {

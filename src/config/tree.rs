@@ -16,6 +16,7 @@ use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, Span, Tag};
 use super::context::Context;
 use super::mask;
 pub use super::node::{Entry, Kind, Node, Scalar};
+use super::params::{Param, Params};
 use super::problem::Place;
 use super::stand_ins;
 use super::substitute;
@@ -28,7 +29,7 @@ pub(super) const MOST_VALUES: usize = 1_000_000;
 
 /// Reads one file; its problems go to `context`. `None` where there is nothing
 /// to go on with: an empty file (not reported here) or a fault of syntax (reported).
-pub fn parse(context: &Context<'_>, file: u32, text: &str) -> Option<Rc<Node>> {
+pub fn parse(context: &Context<'_>, file: u32, text: &str, params: &Params) -> Option<Rc<Node>> {
     let mut options = Options::default();
     options.emit_unresolved_aliases = true;
     options.emit_anchor_events = true;
@@ -37,6 +38,7 @@ pub fn parse(context: &Context<'_>, file: u32, text: &str) -> Option<Rc<Node>> {
         context,
         file,
         text,
+        params,
         stack: Vec::new(),
         anchors: HashMap::new(),
         values: 0,
@@ -69,6 +71,7 @@ pub fn parse(context: &Context<'_>, file: u32, text: &str) -> Option<Rc<Node>> {
             return None;
         }
     }
+    params.finish(context);
     composer.root
 }
 
@@ -107,6 +110,7 @@ pub(super) struct Composer<'a, 'c> {
     pub(super) context: &'a Context<'c>,
     pub(super) file: u32,
     pub(super) text: &'a str,
+    params: &'a Params,
     pub(super) stack: Vec<Frame>,
     pub(super) anchors: HashMap<usize, Rc<Node>>,
     pub(super) values: usize,
@@ -220,24 +224,41 @@ impl Composer<'_, '_> {
             .then(|| raw.find(value).filter(|at| *at <= 1))
             .flatten()
             .and_then(|at| u32::try_from(at).ok());
-        let mut done = substitute::replace(self.context, value, place, lead);
+        let mut done = substitute::replace(self.context, self.params, value, place, lead);
         if done.stood_in {
             done.text = stand_ins::fitting(&self.keys(), value, done.text);
         }
-        let written = done.changed.then(|| value.to_owned());
-        Node {
-            place,
-            kind: Kind::Scalar(Scalar {
-                text: done.text,
-                written,
-                plain,
-                broken: done.broken,
-                lead,
-                span: range,
-            }),
-            weight: 1,
-            height: 1,
+        let mut scalar = Scalar {
+            text: done.text,
+            written: done.changed.then_some(done.written),
+            plain,
+            broken: done.broken,
+            lead,
+            span: range,
+        };
+        let values_at = self.as_written(&mut scalar, value, &done.params);
+        Node::scalar(values_at.unwrap_or(place), scalar)
+    }
+
+    /// Makes of a scalar with parameters in it what it would be if their values had
+    /// been written there; says where its faults are to be looked for.
+    fn as_written(&self, scalar: &mut Scalar, raw: &str, params: &[&Param]) -> Option<Place> {
+        let first = params.first()?;
+        if mask::hides_scalar(&self.keys()) {
+            for param in params {
+                if let Some(value) = param.scalar() {
+                    self.context
+                        .hide_range(param.place().file, value.span.clone());
+                }
+            }
         }
+        scalar.lead = None;
+        let is_all = raw.strip_prefix("${").and_then(|rest| rest.find('}')) == Some(raw.len() - 3);
+        if let (true, Some(value)) = (is_all, first.scalar()) {
+            (scalar.plain, scalar.lead) = (value.plain, value.lead);
+            return Some(first.place());
+        }
+        params.iter().find_map(|param| param.given_at())
     }
 
     fn open(&mut self, open: Open, anchor: usize, span: &Span) -> Result<(), Stop> {
@@ -298,6 +319,7 @@ impl Composer<'_, '_> {
             return Err(Stop);
         }
         self.remember(anchor, || Rc::clone(&node));
+        let is_top = self.stack.len() == 1;
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Frame {
@@ -313,6 +335,9 @@ impl Composer<'_, '_> {
                         report_twice(self.context, &key, first.place, place);
                         self.context.hide(self.file, &node);
                     } else {
+                        if is_top && &*key == "params" {
+                            self.params.declare(self.context, &node);
+                        }
                         map.known.insert(Rc::clone(&key), map.entries.len());
                         map.entries.push(Entry {
                             key,

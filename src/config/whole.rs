@@ -1,7 +1,7 @@
 //! All files together: one top level, out of which the configuration is composed.
 //!
-//! `alerts`, `receivers` and `routes` of several files add up; every other key
-//! belongs to one file.
+//! `alerts`, `receivers` and `routes` of several files add up, `params` and `use`
+//! are each file's own; every other key belongs to one file.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -36,7 +36,11 @@ pub const KEYS: &[&str] = &[
     "receivers",
     "routes",
     "alerts",
+    "use",
+    "params",
 ];
+/// What was done with when each file was read.
+const OWN: &[&str] = &["use", "params"];
 /// Sections that may stand in several files.
 const MANY: &[&str] = &["receivers", "routes", "alerts"];
 
@@ -48,15 +52,19 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// Puts the files' roots together.
-    pub fn of(context: &Context<'_>, roots: &[Rc<Node>]) -> Option<Self> {
+    /// Puts the files' roots together; `used`: sections `alerts` of what they use.
+    pub fn of(
+        context: &Context<'_>,
+        roots: &[(PathBuf, Rc<Node>)],
+        used: Vec<Entry>,
+    ) -> Option<Self> {
         let mut whole = Self {
             single: Vec::new(),
             many: Vec::new(),
-            place: roots.first()?.place,
+            place: roots.first()?.1.place,
         };
         let mut known: HashMap<Rc<str>, Place> = HashMap::new();
-        for root in roots {
+        for (_, root) in roots {
             match &root.kind {
                 Kind::Map(entries) => entries
                     .iter()
@@ -74,12 +82,13 @@ impl Whole {
                 }
             }
         }
+        whole.many.extend(used);
         Some(whole)
     }
 
     fn take(&mut self, context: &Context<'_>, entry: &Entry, known: &mut HashMap<Rc<str>, Place>) {
         // a place to keep anchors in: `x-web: &web {...}`
-        if entry.key.starts_with("x-") {
+        if entry.key.starts_with("x-") || OWN.contains(&&*entry.key) {
             return;
         }
         if MANY.contains(&&*entry.key) {

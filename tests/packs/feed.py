@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Sends data shaped like a collector's to a carbon line receiver, for the tests of `alerts/`.
 
-    feed.py PACK healthy|sick [HOST:PORT] [--now EPOCH]      PACK: linux-collectd, carbon, ...
+    feed.py PACK healthy|sick [HOST:PORT] [--now EPOCH] [--under NODES]     PACK: linux-collectd, carbon, ...
 
-One point a minute, for twenty minutes up to now (an hour and a half for `carbon`, which is compared with
-an hour before). What the collector's documentation calls a counter grows here, and is set back once where
+One point a minute, for twenty minutes up to now (an hour and a half where an hour is compared with what was
+before; for `business` the same time a week before as well). What the collector's documentation calls a counter grows here, and is set back once where
 `reset` says so. Sick data is meant to be sent after healthy data, to the same Graphite: its hosts have
 names of their own, and series that can exist only once (StatsD's own) are overwritten.
 What the alerts must say of it is in PACK.expect.json: state, alert, legend, level; series not listed there
@@ -18,14 +18,17 @@ import sys
 import time
 
 GIB = 2**30
+WEEK = 7 * 24 * 60  # minutes
 
 
 class Feed:
     """Metrics by name, each a function of how many minutes ago a point is (0: the current minute)."""
 
-    def __init__(self, minutes=20):
+    def __init__(self, minutes=20, week_before=False):
         self.minutes = minutes
         self.metrics = {}
+        # how many minutes ago the periods that are sent begin
+        self.begins = [minutes, minutes + WEEK] if week_before else [minutes]
 
     def gauge(self, name, value, until=0):
         """A number that stays, or a function of the minutes ago; sent until `until` minutes ago."""
@@ -46,11 +49,12 @@ class Feed:
 
     def lines(self, now):
         now -= now % 60
-        for ago in range(self.minutes, -1, -1):
-            for name, value in self.metrics.items():
-                number = value(ago)
-                if number is not None:
-                    yield f"{name} {number} {now - 60 * ago}\n"
+        for begin in self.begins:
+            for ago in range(begin, begin - self.minutes - 1, -1):
+                for name, value in self.metrics.items():
+                    number = value(ago)
+                    if number is not None:
+                        yield f"{name} {number} {now - 60 * ago}\n"
 
 
 def linux_hosts(state, host):
@@ -300,6 +304,224 @@ def carbon(state):
     return feed
 
 
+def postgresql(state):
+    feed = Feed()
+
+    def database(host, name="shop", connections=20, rollbacks=0.01, hits=0.99, dead=0.1, until=0):
+        at = f"collectd.{host}.postgresql-{name}"
+        feed.gauge(f"{at}.pg_numbackends", connections, until)
+        for key, share in (("commit", 1 - rollbacks), ("rollback", rollbacks)):
+            feed.gauge(f"{at}.pg_xact-{key}", 100 * share, until)
+        for part in ("heap", "idx", "toast", "tidx"):
+            for key, share in (("hit", hits), ("read", 1 - hits)):
+                feed.gauge(f"{at}.pg_blks-{part}_{key}", 1000 * share, until)
+        for key, share in (("live", 1 - dead), ("dead", dead)):
+            feed.gauge(f"{at}.pg_n_tup_g-{key}", 1_000_000 * share, until)
+        feed.gauge(f"{at}.pg_db_size", 5 * GIB, until)
+
+    if state == "healthy":
+        database("ok-db1")
+        database("ok-db1", "wiki", connections=3, rollbacks=0)
+    else:
+        # together they are too many
+        database("sick-full", connections=70)
+        database("sick-full", "wiki", connections=20)
+        database("sick-fuller", connections=99)
+        database("sick-rollbacks", rollbacks=0.3)
+        database("sick-cache", hits=0.7)
+        database("sick-rows", dead=0.6)
+        database("sick-dead", until=9)
+    return feed
+
+
+def redis(state):
+    feed = Feed()
+
+    def server(host, role="master", memory=0.5, limit=GIB, evicted=0, rejected=0, lag=None, begin=20, until=0):
+        at = f"telegraf.{host}.6379.{role}.localhost.redis"
+        values = {"clients": 20, "used_memory": memory * GIB, "maxmemory": limit}
+        if lag is not None:  # replicas alone
+            values["master_last_io_seconds_ago"] = lag
+        for key, value in values.items():
+            feed.gauge(f"{at}.{key}", lambda ago, v=value: v if ago <= begin else None, until)
+        feed.counter(f"{at}.evicted_keys", 60 * evicted, until=until)
+        feed.counter(f"{at}.rejected_connections", 60 * rejected, until=until)
+
+    if state == "healthy":
+        server("ok-cache1")
+        server("ok-cache2", limit=0)  # none is set
+        # became the master seven minutes ago
+        server("ok-cache3", role="replica", lag=4, until=7)
+        server("ok-cache3", begin=7)
+    else:
+        server("sick-memory", memory=0.9)
+        server("sick-full", memory=1)
+        server("sick-evicts", evicted=50)
+        server("sick-rejects", rejected=2)
+        server("sick-lag", role="replica", lag=45)
+        server("sick-link", role="replica", lag=-1)
+        server("sick-dead", until=9)
+    return feed
+
+
+def nginx(state):
+    feed = Feed(minutes=95)
+
+    def server(host, active=200, requests=500, failed=0, until=0):
+        at = f"collectd.{host}.nginx"
+        for key, share in (("active", 1), ("reading", 0.05), ("writing", 0.35), ("waiting", 0.6)):
+            feed.gauge(f"{at}.nginx_connections-{key}", active * share, until)
+        feed.gauge(f"{at}.connections-accepted", 80, until)
+        feed.gauge(f"{at}.connections-handled", 80 - failed, until)
+        feed.gauge(f"{at}.connections-failed", failed, until)
+        feed.gauge(f"{at}.nginx_requests", requests, until)
+
+    if state == "healthy":
+        server("ok-web1")
+        server("ok-web2", active=600)
+    else:
+        server("sick-drops", failed=0.2)
+        server("sick-busy", active=850)
+        server("sick-full", active=1000)
+        server("sick-lonely", requests=lambda ago: 500 if ago > 30 else 200)
+        server("sick-lost", requests=lambda ago: 500 if ago > 30 else 10)
+        server("sick-dead", until=9)
+    return feed
+
+
+def rabbitmq(state):
+    feed = Feed()
+
+    def node(host, memory=0.4, disk=100, descriptors=0.3, queues=None, until=0):
+        at = f"servers.{host}.rabbitmq"
+        values = {
+            "mem_used": 4 * GIB * memory, "mem_limit": 4 * GIB,
+            "disk_free": 50e6 * disk, "disk_free_limit": 50e6,
+            "fd_used": 1024 * descriptors, "fd_total": 1024,
+        }
+        for key, value in values.items():
+            feed.gauge(f"{at}.health.{key}", value, until)
+        for name, (ready, consumers) in (queues or {"mail": (3, 2)}).items():
+            feed.gauge(f"{at}.queues.{name}.messages_ready", ready, until)
+            feed.gauge(f"{at}.queues.{name}.consumers", consumers, until)
+
+    if state == "healthy":
+        # a burst that is worked off each fourth minute; what nobody is meant to read
+        burst = (lambda ago: 0 if ago % 4 == 0 else 5000, 2)
+        node("ok-mq1", queues={"mail": burst, "dead-mail": (70_000, 0)})
+    else:
+        node("sick-queues", queues={"mail": (2000, 1), "import": (50_000, 1), "orphan": (5, 0)})
+        node("sick-memory", memory=0.8)
+        node("sick-blocked", memory=0.99, disk=1.2)
+        node("sick-disk", disk=2)
+        node("sick-files", descriptors=0.85)
+        node("sick-no-files", descriptors=0.99)
+        node("sick-dead", until=9)
+    return feed
+
+
+def jvm(state):
+    feed = Feed()
+
+    def machine(host, heap=0.4, gc=0.02, threads=80, descriptors=0.2, reset=None, until=0):
+        at = f"servers.{host}_1099"
+        feed.gauge(f"{at}.memory.HeapMemoryUsage_used", heap * GIB if not callable(heap) else heap, until)
+        feed.gauge(f"{at}.memory.HeapMemoryUsage_max", GIB, until)
+        for name, share in (("G1_Young_Generation", 0.75), ("G1_Old_Generation", 0.25)):
+            feed.counter(f"{at}.gc.{name}.CollectionTime", 60_000 * gc * share, reset=reset, until=until)
+        feed.gauge(f"{at}.threads.ThreadCount", threads, until)
+        feed.gauge(f"{at}.os.OpenFileDescriptorCount", 4096 * descriptors, until)
+        feed.gauge(f"{at}.os.MaxFileDescriptorCount", 4096, until)
+
+    if state == "healthy":
+        # fills up and is freed each fourth minute; was started again three minutes ago
+        machine("ok-app1", heap=lambda ago: GIB * (0.95 if ago % 4 else 0.3), reset=3)
+        machine("ok-app2")
+    else:
+        machine("sick-heap", heap=0.85)
+        machine("sick-full", heap=0.97, gc=0.5)
+        machine("sick-gc", gc=0.15)
+        machine("sick-threads", threads=1500)
+        machine("sick-leak", threads=5000)
+        machine("sick-files", descriptors=0.85)
+        machine("sick-no-files", descriptors=0.99)
+        machine("sick-dead", until=9)
+    return feed
+
+
+def kafka(state):
+    feed = Feed()
+
+    def broker(host, under=0, offline=0, controller=0, idle=0.8, until=0):
+        at = f"servers.{host}_9999.kafka"
+        feed.gauge(f"{at}.UnderReplicatedPartitions.Value", under, until)
+        feed.gauge(f"{at}.OfflinePartitionsCount.Value", offline, until)
+        feed.gauge(f"{at}.ActiveControllerCount.Value", controller, until)
+        feed.gauge(f"{at}.RequestHandlerAvgIdlePercent.OneMinuteRate", idle, until)
+
+    if state == "healthy":
+        broker("ok-kafka1", controller=1)
+        # a replica that lags now and then
+        broker("ok-kafka2", under=lambda ago: ago % 2)
+    else:
+        broker("sick-lags", under=5)
+        broker("sick-alone", under=80)
+        # a second controller
+        broker("sick-offline", offline=3, controller=1)
+        broker("sick-busy", idle=0.2)
+        broker("sick-jam", idle=0.05)
+        broker("sick-dead", until=9)
+    return feed
+
+
+def business(state):
+    feed = Feed(minutes=95, week_before=True)
+
+    def shop(name, orders, until=0):
+        # ten a minute a week ago
+        feed.gauge(f"business.{name}.orders", lambda ago: 10 if ago >= WEEK else orders, until)
+
+    if state == "healthy":
+        shop("ok-web", 9)
+    else:
+        shop("sick-shut", 0)
+        shop("sick-few", 3)
+        shop("sick-dead", 10, until=20)
+    return feed
+
+
+def deploys(state):
+    feed = Feed(minutes=95)
+
+    def marks(service, **kinds):
+        """Each kind with the minutes ago at which it happened; nothing is sent in between."""
+        for kind, happened in kinds.items():
+            feed.gauge(f"deploys.{service}.{kind}", lambda ago, at=tuple(happened): 1 if ago in at else None)
+
+    if state == "healthy":
+        marks("ok-web", started=[80, 30], finished=[70, 20])
+    else:
+        marks("sick-failed", started=[12], failed=[8])
+        marks("sick-stuck", started=[40])
+        marks("sick-loop", started=range(5, 25, 2), finished=range(4, 24, 2))
+        marks("sick-mad", started=range(5, 45, 2), finished=range(4, 44, 2))
+    return feed
+
+
+def graphite_pager(state):
+    feed = Feed()
+
+    def agent(host, code=200, until=0):
+        feed.gauge(f"collectd.{host}.curl-graphite-pager.response_code", code, until)
+
+    if state == "healthy":
+        agent("ok-pager1")
+    else:
+        agent("sick-store", code=503)
+        agent("sick-dead", until=9)
+    return feed
+
+
 PACKS = {
     "linux-collectd": linux_collectd,
     "linux-diamond": linux_diamond,
@@ -309,6 +531,15 @@ PACKS = {
     "statsd": statsd,
     "resque": resque,
     "carbon": carbon,
+    "postgresql": postgresql,
+    "redis": redis,
+    "nginx": nginx,
+    "rabbitmq": rabbitmq,
+    "jvm": jvm,
+    "kafka": kafka,
+    "business": business,
+    "deploys": deploys,
+    "graphite-pager": graphite_pager,
 }
 
 
@@ -318,8 +549,11 @@ def main():
     parser.add_argument("state", choices=["healthy", "sick"])
     parser.add_argument("carbon", nargs="?", help="HOST:PORT of a line receiver")
     parser.add_argument("--now", type=int, default=int(time.time()))
+    parser.add_argument("--under", help="nodes that every name gets before it")
     arguments = parser.parse_args()
-    text = "".join(PACKS[arguments.pack](arguments.state).lines(arguments.now))
+    before = arguments.under + "." if arguments.under else ""
+    lines = PACKS[arguments.pack](arguments.state).lines(arguments.now)
+    text = "".join(before + line for line in lines)
     if not arguments.carbon:
         sys.stdout.write(text)
         return

@@ -8,7 +8,7 @@ fn wrong(body: &str) -> Vec<String> {
 }
 
 /// The first line of each problem, `error: alerts.yml:` taken off and lines shifted.
-fn heads(printed: &str, shift: u32) -> Vec<String> {
+pub fn heads(printed: &str, shift: u32) -> Vec<String> {
     printed
         .lines()
         .filter_map(|line| line.strip_prefix("error: "))

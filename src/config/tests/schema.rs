@@ -23,6 +23,7 @@ const FORM: &[&str] = &[
     "expected a whole number",
     "expected a size",
     "expected a number or a condition",
+    "expected a number or text, found",
     "expected a Graphite target, found",
     "expected http:// or https://",
     "expected text, found",
@@ -93,7 +94,9 @@ pub fn agree(folder: &Path, result: &Result<Loaded, Report>) {
                     continue;
                 }
                 let text = String::from_utf8(std::fs::read(path).unwrap()).unwrap();
-                if let Some(faults) = faults(&text).filter(|_| text.len() <= LARGE) {
+                // a parameter's value is looked at in the place in which it is put in
+                let seen = text.len() <= LARGE && !text.contains("${param:");
+                if let Some(faults) = faults(&text).filter(|_| seen) {
                     assert!(!faults.is_empty(), "{}\n{text}", problem.message);
                 }
             }
