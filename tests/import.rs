@@ -418,7 +418,9 @@ fn level_of(alert: &Alert, values: &[Option<f64>]) -> &'static str {
         };
     };
     let holds = |condition: &Option<Condition>| {
-        condition.as_ref().is_some_and(|condition| condition.holds(value.value))
+        condition
+            .as_ref()
+            .is_some_and(|condition| condition.holds(value.value))
     };
     match () {
         () if holds(&alert.critical) => "critical",
@@ -438,16 +440,40 @@ fn beacon_cases() -> Vec<serde_json::Value> {
         &["critical: == 0", "warning: != 1"],
         &["warning: > 3Mil", "critical: > 2Bil"],
         &["warning: > 2ms", "critical: > 1s"],
-        &["warning: > 10K / 3", "critical: > 2 * 2Kbps"],
+        &["warning: > 10K / 3", "critical: > 2Kbps * 2"],
         &["warning: > 5", "warning: < 2", "normal: == 7"],
         &["warning: > 1M", "critical: > 5Tb"],
         &["critical: > historical * 2", "warning: > 100"],
     ];
     let numbers = [
-        0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 35.0, 40.0, 70.0, 80.0, 100.0, 0.002, 1e3, 4e3, 5e3, 3e6, 2e9,
-        10_000.0 / 3.0, 200.0 * 1_048_576.0, 400.0 * 1_048_576.0, 2_592_000.0, 5.0 * 1_099_511_627_776.0,
+        0.0,
+        1.0,
+        2.0,
+        3.0,
+        5.0,
+        7.0,
+        10.0,
+        15.0,
+        35.0,
+        40.0,
+        70.0,
+        80.0,
+        100.0,
+        0.002,
+        1e3,
+        4e3,
+        5e3,
+        3e6,
+        2e9,
+        10_000.0 / 3.0,
+        200.0 * 1_048_576.0,
+        400.0 * 1_048_576.0,
+        2_592_000.0,
+        5.0 * 1_099_511_627_776.0,
     ];
-    let near = numbers.into_iter().flat_map(|number: f64| [number.next_down(), number, number.next_up()]);
+    let near = numbers
+        .into_iter()
+        .flat_map(|number: f64| [number.next_down(), number, number.next_up()]);
     let mut windows: Vec<Vec<Option<f64>>> = near.map(|value| vec![Some(value)]).collect();
     windows.push(vec![None, None]);
     windows.push(vec![Some(1.0), None, Some(90.0), None]);
@@ -476,7 +502,12 @@ fn graphite_beacon_itself_gives_the_same_levels() {
         .spawn()
         .unwrap();
     let text = serde_json::to_string(&cases).unwrap();
-    theirs.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    theirs
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
     let printed = theirs.wait_with_output().unwrap();
     assert!(printed.status.success());
     let theirs: Vec<String> = serde_json::from_slice(&printed.stdout).unwrap();

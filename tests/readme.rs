@@ -404,6 +404,7 @@ impl Reader {
             "alerts/README.md"
             | "examples/systemd/README.md"
             | "docs/editors.md"
+            | "docs/import.md"
             | "docs/testing.md" => String::new(),
             _ => read(folder.join("alerts.yml").to_str().unwrap()),
         };
@@ -424,6 +425,21 @@ impl Reader {
             // it names the file without showing one: what a reader would have written
             let tests = "alerts: alerts.yml\ntests:\n- name: a calm host wakes nobody\n  every: 1m\n  series: [{alert: Load, name: web-1, values: '1x9'}]\n  expect: [{at: 5m, alert: Load, series: web-1, level: ok}]\n";
             setup.write("alerts.test.yml", tests);
+        }
+        if page == "docs/import.md" {
+            let receivers = "receivers: {a: {console: {}}, b: {console: {}}}\nlisten: off\n";
+            setup.write("pager.yml", receivers);
+            for (theirs, ours, name) in [
+                ("config.json", "beacon", "graphite-beacon.json"),
+                ("triggers.json", "moira", "moira.json"),
+                ("rules.yaml", "grafana", "grafana.yml"),
+                ("graphite.cfg", "nagios", "nagios.cfg"),
+            ] {
+                setup.write(theirs, &read(&format!("tests/import/{name}")));
+                // what a shell would have written
+                let written = read(&format!("tests/import/{name}.expect.yml"));
+                setup.write(&format!("alerts/{ours}.yml"), &written);
+            }
         }
         if page == "docs/testing.md" {
             let files = load_and_its_tests(page, |alerts| alerts);

@@ -236,18 +236,11 @@ fn value(
         other => return Err(format!("its reducer `{other}` has no equal")),
     };
     let settings = model.get("settings").and_then(Json::as_object);
-    match settings
-        .and_then(|settings| text(settings, "mode"))
-        .unwrap_or_default()
-        .as_str()
-    {
-        "replaceNN" => {
-            return Err(
-                "it replaces nulls with a number: `transformNull()` in the target does that"
-                    .to_owned(),
-            );
-        }
-        _ => {}
+    let mode = settings.and_then(|settings| text(settings, "mode"));
+    if mode.as_deref() == Some("replaceNN") {
+        return Err(
+            "it replaces nulls with a number: `transformNull()` in the target does that".to_owned(),
+        );
     }
     Ok((query, Some(reduce), remarks))
 }
