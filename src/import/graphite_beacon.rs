@@ -69,6 +69,9 @@ const FILE: &[&str] = &[
     "normal_handlers",
 ];
 
+/// Rules of one alert.
+const MOST_RULES: usize = 100;
+
 /// Reads a configuration of graphite-beacon.
 ///
 /// # Errors
@@ -242,6 +245,9 @@ fn draft(file: &Object, alert: &Object, name: String, rules: &[String]) -> Resul
 fn thresholds(draft: &mut Draft, rules: &[String]) -> Result<(), String> {
     let (mut warning, mut critical) = (Region::none(), Region::none());
     let mut left: Vec<String> = Vec::new();
+    if rules.len() > MOST_RULES {
+        return Err(format!("it has more than {MOST_RULES} rules"));
+    }
     for text in rules {
         match Rule::parse(text) {
             Ok(rule) => match rule.level {

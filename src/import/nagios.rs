@@ -164,7 +164,9 @@ fn of_objects(text: &str) -> Found {
             let line = Line {
                 name: Some(name_of(service, host.as_deref())),
                 place: format!("line {}", service.line),
-                words: words::split(&filled).and_then(filled_in),
+                words: filled
+                    .and_then(|filled| words::split(&filled))
+                    .and_then(filled_in),
             };
             found.items.push(item(line, &mut addresses, |draft| {
                 service::add(draft, service, host.as_deref())

@@ -40,6 +40,8 @@ struct Judged {
 
 /// Nodes that lead from one to the next; more is a circle.
 const DEEPEST: usize = 16;
+/// Classic conditions of one rule.
+const MOST_CONDITIONS: usize = 100;
 
 /// Reads the chain of `rule`.
 ///
@@ -362,6 +364,9 @@ fn math(nodes: &[&Object], model: &Object, depth: usize) -> Result<Judged, Strin
 /// Conditions of the old kind: each reduces a query and compares; `and` and `or` from left to right.
 fn classic(nodes: &[&Object], model: &Object) -> Result<Judged, String> {
     let conditions = model.get("conditions").and_then(Json::as_array);
+    if conditions.is_some_and(|conditions| conditions.len() > MOST_CONDITIONS) {
+        return Err(format!("it has more than {MOST_CONDITIONS} conditions"));
+    }
     let mut region: Option<Region> = None;
     let mut about: Option<(String, &'static str)> = None;
     let mut remarks = vec![
