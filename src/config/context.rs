@@ -336,6 +336,14 @@ impl<'a> Context<'a> {
             .into_iter()
             .map(|found| finish(found, &sources))
             .collect();
+        // a file that is used was perhaps read by itself too
+        let mut told = HashSet::new();
+        problems.retain(|problem| {
+            let Problem {
+                path, at, message, ..
+            } = problem;
+            told.insert((path.clone(), *at, message.clone()))
+        });
         if self.dropped.get() > 0
             && let Some(last) = problems.last()
         {

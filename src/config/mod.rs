@@ -151,7 +151,7 @@ fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Rep
     }
     let used = uses::read(context, &roots);
     roots.retain(|(path, _)| !used.has(path));
-    let whole = whole::Whole::of(context, &roots, used.alerts);
+    let whole = whole::Whole::of(context, &roots, used.into_alerts());
     let config = whole.as_ref().and_then(|whole| whole.read(context));
     if paths.is_empty() {
         context.error_of(

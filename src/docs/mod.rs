@@ -2,8 +2,9 @@
 //!
 //! `wanted.rs` says which pages and anchors the links of messages lead to,
 //! `folder.rs` which pages a folder holds, `check.rs` compares the two, and
-//! `online.rs` asks the addresses themselves. `scaffold.rs` writes pages. A page
-//! that is there is never written to, whoever wrote it. Nothing here asks Graphite.
+//! `online.rs` asks the addresses themselves. `scaffold.rs` writes pages, those of
+//! packs from `ready.rs`. A page that is there is never written to, whoever wrote
+//! it. Nothing here asks Graphite.
 
 pub mod check;
 pub mod fault;
@@ -12,5 +13,6 @@ pub mod html;
 mod legend;
 pub mod markdown;
 pub mod online;
+mod ready;
 pub mod scaffold;
 pub mod wanted;

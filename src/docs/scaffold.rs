@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::html;
 use super::legend;
 use super::markdown::PLACEHOLDER;
+use super::ready;
 use super::wanted::{MORE, Wanted, legends};
 use crate::alert::evaluate::TOO_FEW;
 use crate::alert::{Alert, Condition, Group};
@@ -18,6 +19,9 @@ pub fn page(wanted: &Wanted<'_>, today: &str) -> String {
     let Some(group) = wanted.group else {
         return OWN.to_owned();
     };
+    if let Some(page) = ready::page(&group.name) {
+        return page.to_owned();
+    }
     let mut page = format!("# {}\n", plain(&group.name));
     section(&mut page, "What it means", &meaning(group));
     section(

@@ -170,6 +170,22 @@ fn a_used_file_that_lies_in_a_folder_of_the_configuration_is_no_file_of_its_own(
         .load(&["c"])
         .unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(alerts_of(&loaded).len(), 2);
+    // nor is what it uses there by itself, and what is wrong with it is told once
+    let uses =
+        "params: {prefix: none}\nuse: [{./queues.yml: {prefix: \"${param:prefix}\", disable: }}]\n";
+    std::fs::write(bench.path("c/packs/b.yml"), uses).unwrap();
+    let main = format!("{HEAD}use: [{{./packs/b.yml: {{prefix: eu.*}}}}]\n");
+    std::fs::write(bench.path("c/alerts.yml"), main).unwrap();
+    let loaded = bench
+        .load(&["c"])
+        .unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(alerts_of(&loaded)[1..], ["Workers eu.*.workers < 1"]);
+    std::fs::write(
+        bench.path("c/packs/b.yml"),
+        uses.replace("prefix: none", "prefix: none, x: 1"),
+    )
+    .unwrap();
+    assert_eq!(bench.printed(&["c"]).matches("error: ").count(), 1);
 }
 
 #[test]
