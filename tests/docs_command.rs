@@ -119,7 +119,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
 #[test]
 fn the_pages_of_packs_are_written_in_full() {
     let configuration = "graphite: {url: http://graphite.example.com}\n\
-        docs_path: ../pages\nuse: [statsd, kafka, {haproxy: {prefix: lb.*}}]\n";
+        docs_path: ../pages\nuse: [{statsd: {instance: counter}}, {kafka: {cluster: eu}}, {haproxy: {prefix: lb.*}}]\n";
     let setup = setup(configuration);
     let scaffold = docs(&setup, &["scaffold"]);
     assert_eq!(scaffold.code, Some(0), "{}", scaffold.stderr);

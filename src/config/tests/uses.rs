@@ -88,6 +88,19 @@ fn a_file_is_used_with_its_defaults_and_with_other_values() {
 }
 
 #[test]
+fn a_used_file_is_watched() {
+    let loaded = bench("use: [./packs/queues.yml]\n")
+        .load(&["alerts.yml"])
+        .unwrap();
+    assert!(
+        loaded
+            .files
+            .iter()
+            .any(|file| file.ends_with("packs/queues.yml"))
+    );
+}
+
+#[test]
 fn a_file_with_parameters_can_be_given_by_itself() {
     let loaded = bench("").load(&["alerts.yml", "packs/queues.yml"]).unwrap();
     assert_eq!(alerts_of(&loaded).len(), 2);
