@@ -251,6 +251,24 @@ fn a_value_that_stands_where_a_secret_belongs_is_hidden_where_it_was_given() {
 }
 
 #[test]
+fn a_variable_that_reaches_a_secret_through_a_parameter_is_withheld_from_programs() {
+    let text = "params: {whom: \"${PAGED}\", run: \"${SHOWN}\"}\n\
+        graphite: {url: http://g.example.com}\n\
+        receivers:\n\
+        \x20 program: {command: {run: [\"${param:run}\"]}}\n\
+        \x20 oncall: {pagerduty: {routing_key: \"${param:whom}\"}}\n\
+        alerts: [{name: A, target: a.b, critical: 1}]\n";
+    let bench = Bench::new(&[("alerts.yml", text)]);
+    let bench = bench.with_env("PAGED", "word").with_env("SHOWN", "true");
+    let loaded = bench.load(&["alerts.yml"]).unwrap();
+    let destination = &loaded.config.receivers[0].destination;
+    let crate::deliver::settings::Destination::Command(command) = destination else {
+        panic!("{destination:?}");
+    };
+    assert!(command.withheld.contains("PAGED") && !command.withheld.contains("SHOWN"));
+}
+
+#[test]
 fn a_wrong_value_is_told_once_at_its_place() {
     insta::assert_snapshot!(wrong_in(&bench("use:\n- ./packs/queues.yml:\n    critical: many\n    prefix: lb.(*\n")), @r#"
     error: alerts.yml:3:15: `critical` of alert `Queue` is `many`: `many` is no number
