@@ -8,6 +8,7 @@ pub mod demo;
 pub mod docs;
 pub mod entities;
 pub mod graphite;
+pub mod lint;
 pub mod now;
 pub mod play;
 pub mod redirect;

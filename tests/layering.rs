@@ -83,14 +83,25 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "redirect",
         ],
     ),
+    // what is doubtful about a sound configuration; it asks Graphite as `run` does
+    (
+        "lint",
+        &[
+            "agent::fetch",
+            "alert",
+            "config",
+            "deliver::text::number",
+            "graphite",
+        ],
+    ),
     ("web", &["agent::Health", "alert", "now"]),
     // the agent meets it over HTTP, like any other Graphite
     ("demo", &["now"]),
     (
         "cli",
         &[
-            "agent", "alert", "config", "deliver", "demo", "docs", "graphite", "now", "store",
-            "testing", "web",
+            "agent", "alert", "config", "deliver", "demo", "docs", "graphite", "lint", "now",
+            "store", "testing", "web",
         ],
     ),
     ("main", &["cli"]),

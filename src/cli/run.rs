@@ -187,6 +187,7 @@ fn log(warning: &Problem) {
         .as_ref()
         .map_or(String::new(), |hint| format!("; {hint}"));
     tracing::warn!(
+        code = warning.code.map(tracing::field::display),
         "{}{place}: {}{hint}",
         warning.path.display(),
         warning.message

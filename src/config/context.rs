@@ -9,7 +9,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
+use super::code::Code;
 use super::mask;
 use super::problem::{Place, Problem, Severity};
 use super::source::Source;
@@ -35,7 +37,7 @@ pub struct Context<'a> {
 /// A problem whose line has not been looked up yet.
 struct Found {
     severity: Severity,
-    code: Option<&'static str>,
+    code: Option<Code>,
     at: At,
     message: String,
     hint: Option<String>,
@@ -101,7 +103,7 @@ impl<'a> Context<'a> {
         let mut sources = self.sources.borrow_mut();
         sources.push(Source {
             path: path.to_path_buf(),
-            text: Rc::from(text),
+            text: Arc::from(text),
             secrets: Vec::new(),
             unparsed: false,
         });
@@ -109,11 +111,11 @@ impl<'a> Context<'a> {
     }
 
     /// A file's text.
-    pub fn text(&self, file: u32) -> Rc<str> {
+    pub fn text(&self, file: u32) -> Arc<str> {
         self.sources
             .borrow()
             .get(file as usize)
-            .map_or_else(|| Rc::from(""), |source| Rc::clone(&source.text))
+            .map_or_else(|| Arc::from(""), |source| Arc::clone(&source.text))
     }
 
     /// Whether a file's syntax is sound.
@@ -239,10 +241,10 @@ impl<'a> Context<'a> {
         );
     }
 
-    /// Notes a warning.
+    /// Notes a warning; whether it is allowed is asked before ([`Map::warn`](super::reader::Map::warn)).
     pub fn warn(
         &self,
-        code: &'static str,
+        code: Code,
         place: Place,
         message: impl Into<String>,
         hint: impl Into<String>,
@@ -256,14 +258,7 @@ impl<'a> Context<'a> {
         );
     }
 
-    fn note(
-        &self,
-        severity: Severity,
-        code: Option<&'static str>,
-        at: At,
-        message: String,
-        hint: String,
-    ) {
+    fn note(&self, severity: Severity, code: Option<Code>, at: At, message: String, hint: String) {
         let place = match &at {
             At::Place(place) => Some(*place),
             At::Path(_) => None,
@@ -317,6 +312,11 @@ impl<'a> Context<'a> {
             });
         }
         problems
+    }
+
+    /// The text of all files, once every problem has been taken out.
+    pub fn take_sources(&self) -> Arc<[Source]> {
+        self.sources.take().into()
     }
 
     /// Every file that was read and every folder that was listed.

@@ -8,6 +8,7 @@
 
 pub mod alert_test;
 mod alerts;
+mod code;
 mod context;
 mod files;
 mod graphite;
@@ -26,6 +27,7 @@ mod scalar;
 pub mod schema;
 mod smtp;
 mod source;
+mod spots;
 mod stand_ins;
 mod substitute;
 mod suggest;
@@ -49,8 +51,11 @@ use crate::deliver::settings::Destination;
 use crate::secret::Secret;
 
 pub use alerts::BUILT_IN;
+pub use code::Code;
 pub use files::{default_paths, find_tests, is_configuration};
 pub use problem::{Problem, Report, Severity};
+pub use spots::{AlertSpots, Spot, Spots};
+pub use suggest::nearest;
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
@@ -111,6 +116,17 @@ pub struct Loaded {
 /// # Errors
 /// Every problem at once, warnings among them, where at least one is an error.
 pub fn load(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
+    examine(paths, env).map(|(loaded, _)| loaded)
+}
+
+/// The same, with where everything stands, for those who judge the whole.
+///
+/// # Errors
+/// As [`load`].
+pub fn examine(
+    paths: &[PathBuf],
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Loaded, Spots), Report> {
     read(&context::Context::new(env), paths)
 }
 
@@ -121,10 +137,10 @@ pub fn load(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<L
 /// # Errors
 /// As [`load`].
 pub fn rehearse(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
-    read(&context::Context::rehearsing(env), paths)
+    read(&context::Context::rehearsing(env), paths).map(|(loaded, _)| loaded)
 }
 
-fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Report> {
+fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<(Loaded, Spots), Report> {
     let found = files::find(context, paths);
     let mut roots = Vec::new();
     for path in &found {
@@ -157,16 +173,18 @@ fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Rep
     }
     let problems = context.problems();
     match config {
-        Some(config)
+        Some((config, spots))
             if problems
                 .iter()
                 .all(|problem| problem.severity == Severity::Warning) =>
         {
-            Ok(Loaded {
+            let loaded = Loaded {
                 config,
                 warnings: problems,
                 files: context.watched(),
-            })
+            };
+            let sources = context.take_sources();
+            Ok((loaded, Spots { sources, ..spots }))
         }
         _ => Err(Report(problems)),
     }
