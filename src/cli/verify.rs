@@ -156,6 +156,7 @@ fn sum_up(options: &Options, config: &Config, problems: &[Problem]) -> ExitCode 
         }
     }
     if errors > 0 {
+        eprintln!("{}", many(errors, "error"));
         return ExitCode::FAILURE;
     }
     if is_strict {
