@@ -76,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "alert",
             "config::BUILT_IN",
             "config::Config",
+            "config::FirstSteps",
             "deliver::http",
             "deliver::links",
             "deliver::text",

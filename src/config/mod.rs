@@ -42,6 +42,7 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub struct Config {
     pub docs_url: Option<String>,
     /// The folder of the alerts' documentation pages, which `docs` looks after.
     pub docs_path: Option<PathBuf>,
+    /// What their pages say to do first: read beside the files, by whoever tells people.
+    pub first_steps: FirstSteps,
     /// Where state is kept.
     pub store: Store,
     /// Where `/healthz` is served; `None`: `listen: off`.
@@ -83,6 +86,9 @@ pub struct Config {
     /// Names of which every alert has `enabled: false`.
     pub disabled: Vec<Arc<str>>,
 }
+
+/// What the page of each alert says to do first, in Markdown, by the alert's name.
+pub type FirstSteps = BTreeMap<Arc<str>, Arc<str>>;
 
 /// One named way to tell somebody.
 #[derive(Clone, Debug, PartialEq)]

@@ -153,6 +153,7 @@ impl Whole {
             graphite,
             docs_url,
             docs_path: docs_path(&top),
+            first_steps: super::FirstSteps::new(),
             store,
             listen,
             heartbeat,
