@@ -9,6 +9,7 @@ pub mod docs;
 pub mod entities;
 pub mod graphite;
 pub mod import;
+pub mod lint;
 pub mod now;
 pub mod play;
 pub mod redirect;

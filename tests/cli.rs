@@ -167,7 +167,6 @@ fn what_is_not_there_is_an_unknown_command_or_option() {
         &["docs", "serve"],
         &["schema", "packs"],
         &["help"],
-        &["verify", "--online"],
         &["run", "--dryrun"],
         &["check", "--format", "xml"],
         &["completions", "tcl"],

@@ -55,6 +55,7 @@ fn message() -> Message {
         target: Some("aliasByNode(servers.*.loadavg.05, 1)".to_owned()),
         labels: BTreeMap::from([("team".to_owned(), "web".to_owned())]),
         description: Some("The five-minute load of a web server.".to_owned()),
+        first_steps: None,
         docs: Some("https://wiki.example.com/alerts/Load#web-1".to_owned()),
         graph: Some("https://graphite.example.com/render?target=a%26b".to_owned()),
         picture: None,
@@ -172,6 +173,7 @@ async fn pagerduty_takes_events_of_monstrous_names() {
         labels: (0..500)
             .map(|number| (format!("{number}{long}"), long.clone()))
             .collect(),
+        first_steps: None,
         docs: Some(format!(
             "https://wiki.example.com/{}",
             "%20".repeat(100_000)
@@ -1010,6 +1012,7 @@ async fn no_series_can_forge_a_header_or_html() {
         series: "x\r\nBcc: evil@example.com\r\n\r\n<script>alert(1)</script>\u{202e}\"' é"
             .repeat(50),
         instance: Arc::from("my host\r\n<x>@..é."),
+        first_steps: None,
         docs: Some("javascript:alert(1)".to_owned()),
         description: Some("long ".repeat(1000) + &"x".repeat(5000)),
         ..message()

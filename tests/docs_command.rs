@@ -117,6 +117,17 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
 // --- scaffold -------------------------------------------------------------------------------
 
 #[test]
+fn the_pages_of_packs_are_written_in_full() {
+    let configuration = "graphite: {url: http://graphite.example.com}\n\
+        docs_path: ../pages\nuse: [{statsd: {instance: counter}}, {kafka: {cluster: eu}}, {haproxy: {prefix: lb.*}}]\n";
+    let setup = setup(configuration);
+    let scaffold = docs(&setup, &["scaffold"]);
+    assert_eq!(scaffold.code, Some(0), "{}", scaffold.stderr);
+    let check = docs(&setup, &["check"]);
+    assert_eq!((check.code, &*check.stdout), (Some(0), ""));
+}
+
+#[test]
 fn scaffold_writes_a_page_for_each_alert_where_its_link_looks_for_it() {
     let setup = setup(ALERTS);
     let finished = docs(&setup, &["scaffold"]);

@@ -440,7 +440,7 @@ fn beacon_cases() -> Vec<serde_json::Value> {
         &["critical: == 0", "warning: != 1"],
         &["warning: > 3Mil", "critical: > 2Bil"],
         &["warning: > 2ms", "critical: > 1s"],
-        &["warning: > 10K / 3", "critical: > 2 * 2Kbps"],
+        &["warning: > 10K / 3", "critical: > 2Kbps * 2"],
         &["warning: > 5", "warning: < 2", "normal: == 7"],
         &["warning: > 1M", "critical: > 5Tb"],
         &["critical: > historical * 2", "warning: > 100"],

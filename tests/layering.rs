@@ -76,6 +76,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "alert",
             "config::BUILT_IN",
             "config::Config",
+            "config::FirstSteps",
             "deliver::http",
             "deliver::links",
             "deliver::text",
@@ -85,14 +86,25 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // text in, text out; what it writes, the reader of configurations reads back
     ("import", &["alert", "config", "deliver::text"]),
+    // what is doubtful about a sound configuration; it asks Graphite as `run` does
+    (
+        "lint",
+        &[
+            "agent::fetch",
+            "alert",
+            "config",
+            "deliver::text::number",
+            "graphite",
+        ],
+    ),
     ("web", &["agent::Health", "alert", "now"]),
     // the agent meets it over HTTP, like any other Graphite
     ("demo", &["now"]),
     (
         "cli",
         &[
-            "agent", "alert", "config", "deliver", "demo", "docs", "graphite", "import", "now",
-            "redirect", "store", "testing", "web",
+            "agent", "alert", "config", "deliver", "demo", "docs", "graphite", "import", "lint",
+            "now", "redirect", "store", "testing", "web",
         ],
     ),
     ("main", &["cli"]),

@@ -204,6 +204,33 @@ fn each_alert_has_tests_in_which_it_fires_stays_quiet_recovers_and_vanishes() {
 }
 
 #[test]
+fn thresholds_say_which_side_is_bad_and_silence_is_told_once() {
+    for name in packs() {
+        let pack = yaml(&text(&name));
+        let alerts = items(&pack["alerts"]);
+        for alert in &alerts {
+            for key in ["warning", "critical"] {
+                let shown = alert[key].as_str().unwrap_or_default();
+                let turned = shown.starts_with("${");
+                assert!(!turned, "{name}: `{key}: {shown}` has no direction");
+            }
+        }
+        let tells = |alert: &&&Value| {
+            let no_data = alert["no_data"].as_str();
+            let no_data = no_data.unwrap_or_else(|| panic!("{name}: no `no_data` in {alert}"));
+            !["keep", "ok"].contains(&no_data)
+        };
+        assert!(alerts.iter().filter(tells).count() <= 1, "{name}");
+        let first = |alert: &&Value| {
+            let name = alert["name"].as_str().unwrap();
+            name.split(' ').next().unwrap().to_owned()
+        };
+        let words: BTreeSet<String> = alerts.iter().map(first).collect();
+        assert_eq!(words.len(), 1, "{name}: {words:?}");
+    }
+}
+
+#[test]
 fn each_pack_says_what_its_names_rest_on() {
     for name in packs() {
         let text = text(&name);

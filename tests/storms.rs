@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use graphite_pager::agent::compose::compose;
+use graphite_pager::agent::compose::{Shown, compose};
 use graphite_pager::agent::desk::{Desk, Turn};
 use graphite_pager::alert::delivery::{Outcome, Tell};
 use graphite_pager::alert::evaluate::{Answer, Seen};
@@ -165,7 +165,10 @@ impl Agent {
 
     /// Everybody hears what there is, while their way is free.
     fn tell(&mut self) {
-        let base = Url::parse("http://graphite.example.com").unwrap();
+        let shown = Shown {
+            base: Url::parse("http://graphite.example.com").unwrap(),
+            first_steps: BTreeMap::new(),
+        };
         for name in self.receivers.keys().cloned().collect::<Vec<_>>() {
             loop {
                 let now = self.now;
@@ -185,7 +188,7 @@ impl Agent {
                 if write_first {
                     self.commit();
                 }
-                let composed = compose(&self.desk.world, &job, &base, now).unwrap();
+                let composed = compose(&self.desk.world, &job, &shown, now).unwrap();
                 let at = self.at();
                 let receiver = self.receivers.get_mut(&name).unwrap();
                 receiver.line.take(now);

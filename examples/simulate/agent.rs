@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use graphite_pager::agent::compose::compose;
+use graphite_pager::agent::compose::{Shown, compose};
 use graphite_pager::agent::desk::{Desk, Store, Turn, Unwritten, Written};
 use graphite_pager::agent::slots::{Slots, Step, done_with, retry};
 use graphite_pager::alert::delivery::Outcome;
@@ -159,7 +159,7 @@ pub struct Day<'s> {
         usize,
         Option<Box<model::Model>>,
     )>,
-    base: Url,
+    shown: Shown,
     configurations: BTreeMap<Edit, Rc<Configured>>,
     /// Where receivers were that left or moved and are still told ends there.
     retired: BTreeMap<Arc<str>, String>,
@@ -195,7 +195,10 @@ impl<'s> Day<'s> {
             trace: traced.then(Vec::new),
             counts: Counts::default(),
             under_way: None,
-            base: Url::parse("http://graphite.example").expect("a URL"),
+            shown: Shown {
+                base: Url::parse("http://graphite.example").expect("a URL"),
+                first_steps: BTreeMap::new(),
+            },
             configurations: BTreeMap::from([(Edit::Back, configured)]),
             retired: BTreeMap::new(),
         };
@@ -1330,7 +1333,7 @@ impl<'s> Day<'s> {
                 let Some(process) = &mut self.process else {
                     return;
                 };
-                let composed = compose(&process.desk.world, &job, &self.base, now);
+                let composed = compose(&process.desk.world, &job, &self.shown, now);
                 let Some(teller) = process.tellers.get_mut(name) else {
                     return;
                 };

@@ -11,6 +11,7 @@ use crate::alert::delivery::Tell;
 use crate::alert::incident::{About, Incident};
 use crate::alert::world::{Job, World};
 use crate::alert::{GraphLink, Level, Timestamp};
+use crate::config::FirstSteps;
 use crate::deliver::links;
 use crate::deliver::message::{Key, Kind, Message};
 use crate::deliver::text::name;
@@ -25,17 +26,25 @@ pub struct Composed {
     pub picture: Option<String>,
 }
 
-/// Composes the message of `job`; `None` if its incident is gone. `base` is
-/// Graphite as people's browsers see it, `at` the present.
-pub fn compose(world: &World, job: &Job, base: &Url, at: Timestamp) -> Option<Composed> {
+/// What messages show that is no part of the state.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Graphite as people's browsers see it.
+    pub base: Url,
+    /// What the alerts' pages say to do first.
+    pub first_steps: FirstSteps,
+}
+
+/// Composes the message of `job`; `None` if its incident is gone. `at` is the present.
+pub fn compose(world: &World, job: &Job, shown: &Shown, at: Timestamp) -> Option<Composed> {
     let incident = world.incident(job.incident)?;
     let instance = &world.setup().instance;
-    let graph = graph(instance, incident, base);
+    let graph = graph(instance, incident, &shown.base);
     // it is over for this receiver alone: a value or a cause would read as if
     // somebody had mended it
     let left = job.tell == Tell::Resolved && incident.is_open();
     Some(Composed {
-        picture: picture(incident, base),
+        picture: picture(incident, &shown.base),
         message: Message {
             kind: kind(job),
             instance: Arc::clone(instance),
@@ -63,12 +72,23 @@ pub fn compose(world: &World, job: &Job, base: &Url, at: Timestamp) -> Option<Co
             target: incident.about.target.clone(),
             labels: incident.about.labels.clone(),
             description: incident.about.description.clone(),
+            first_steps: first_steps(incident, job, shown),
             docs: docs(instance, incident),
             graph,
             picture: None,
             key: key(incident, job),
         },
     })
+}
+
+/// Nobody who is told the end has anything left to do.
+fn first_steps(incident: &Incident, job: &Job, shown: &Shown) -> Option<Arc<str>> {
+    let steps = shown.first_steps.get(&incident.group)?;
+    let has_more = matches!(
+        job.tell,
+        Tell::New | Tell::Raised | Tell::Changed | Tell::Reminder
+    );
+    has_more.then(|| Arc::clone(steps))
 }
 
 fn kind(job: &Job) -> Kind {

@@ -16,9 +16,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use url::Url;
 
-use super::compose::{Composed, compose};
+use super::compose::{Composed, Shown, compose};
 use super::desk::{Desk, SLOW, Store, Turn, Unwritten, Written};
 use super::health::Health;
 use super::writer::Writer;
@@ -81,8 +80,8 @@ pub enum Event {
 pub struct Reload {
     /// What it decides.
     pub setup: Setup,
-    /// Graphite as browsers see it.
-    pub base: Url,
+    /// What messages show beside the state.
+    pub shown: Shown,
     /// Receivers whose address changed.
     pub moved: BTreeSet<Arc<str>>,
     /// Receivers that only have another name, as (old, new).
@@ -122,7 +121,7 @@ enum Answer {
 /// The owner of the state.
 pub struct Keeper {
     desk: Desk,
-    base: Url,
+    shown: Shown,
     writer: Writer,
     health: Arc<Health>,
     /// Counts changes that workers may want to know of.
@@ -135,14 +134,14 @@ impl Keeper {
     /// Takes charge of `world`.
     pub fn new(
         world: World,
-        base: Url,
+        shown: Shown,
         writer: Writer,
         health: Arc<Health>,
         changes: watch::Sender<u64>,
     ) -> Self {
         Self {
             desk: Desk::new(world),
-            base,
+            shown,
             writer,
             health,
             changes,
@@ -267,14 +266,14 @@ impl Keeper {
             Event::Reload(reload) => {
                 let Reload {
                     setup,
-                    base,
+                    shown,
                     moved,
                     renamed,
                     came_back,
                     at_once,
                     reply,
                 } = *reload;
-                self.base = base;
+                self.shown = shown;
                 for (old, new) in renamed {
                     self.desk.world.rename(&old, &new);
                 }
@@ -310,7 +309,7 @@ impl Keeper {
         match turn {
             Turn::Stop => Work::Stop,
             Turn::Wait(until) => Work::Wait(until),
-            Turn::Tell { job, .. } => match compose(&self.desk.world, &job, &self.base, now) {
+            Turn::Tell { job, .. } => match compose(&self.desk.world, &job, &self.shown, now) {
                 Some(composed) => Work::Tell(job, Box::new(composed)),
                 None => Work::Wait(None),
             },

@@ -28,6 +28,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use url::Url;
 
+use self::compose::Shown;
 pub use self::health::{Health, State};
 use self::keeper::{Event, Keeper, QUEUE, Reload};
 use self::poll::{Assignment, Before, poll};
@@ -136,10 +137,10 @@ impl Agent {
         let (events, received) = mpsc::channel(QUEUE);
         let (changed, changes) = watch::channel(0);
         let (graphite, _) = watch::channel(client);
-        let base = base(&config);
+        let shown = shown(&config);
         let keeper = Keeper::new(
             world,
-            base,
+            shown,
             Writer::start(store),
             Arc::clone(&health),
             changed,
@@ -209,7 +210,7 @@ impl Agent {
         let (reply, retired) = oneshot::channel();
         let reload = Reload {
             setup: setup_for(&self.config, self.options),
-            base: base(&self.config),
+            shown: shown(&self.config),
             moved: changes.moved,
             renamed: changes.renamed,
             came_back: came_back.clone(),
@@ -398,6 +399,14 @@ pub fn setup(config: &Config) -> Setup {
         groups: config.groups.clone(),
         receivers: config.receivers.iter().map(policy).collect(),
         routes: config.routes.clone(),
+    }
+}
+
+/// What messages show beside the state.
+fn shown(config: &Config) -> Shown {
+    Shown {
+        base: base(config),
+        first_steps: config.first_steps.clone(),
     }
 }
 

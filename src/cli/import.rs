@@ -22,6 +22,8 @@ const LARGEST: u64 = 16 << 20;
 const CONNECT: Duration = Duration::from_secs(10);
 /// For a whole answer.
 const WHOLE: Duration = Duration::from_secs(60);
+/// Characters of a reason that are shown; the file says all of it.
+const SHOWN: usize = 300;
 /// Redirects that are followed.
 const REDIRECTS: usize = 5;
 
@@ -207,7 +209,10 @@ fn summarize(summary: &Summary) {
         match outcome {
             Outcome::Whole => {}
             Outcome::Remarks(count) => eprintln!("  with {}: {name}", many(*count, "remark")),
-            Outcome::Refused(why) => eprintln!("  not taken: {name}: {}", text::clean(why)),
+            Outcome::Refused(why) => eprintln!(
+                "  not taken: {name}: {}",
+                text::clip(&text::clean(why), SHOWN)
+            ),
         }
     }
     if summary.lost > 0 {

@@ -50,7 +50,7 @@ enum Command {
     Run(run::Options),
     /// Checks the configuration and lists each alert with its next evaluation
     #[command(
-        after_help = "Example:\n  graphite-pager verify -c alerts.yml\n\nExit status: 0 if it can be used, 1 if not."
+        after_help = "Example:\n  graphite-pager verify -c alerts.yml\n\nAnd whether Graphite and the documentation are as it takes them to be:\n  graphite-pager verify -c alerts.yml --online\n\nExit status: 0 if it can be used, 1 if not, or with `--strict` where there is a warning."
     )]
     Verify(verify::Options),
     /// Evaluates everything once and says how each series reads now; tells nobody
@@ -153,10 +153,10 @@ impl Paths {
     }
 
     /// The same, read in another way.
-    fn load_with(
+    fn load_with<T>(
         &self,
-        load: impl FnOnce(&[PathBuf]) -> Result<Loaded, config::Report>,
-    ) -> Option<Loaded> {
+        load: impl FnOnce(&[PathBuf]) -> Result<T, config::Report>,
+    ) -> Option<T> {
         let paths = self.resolve();
         if self.config.is_empty() && !paths.iter().any(|path| path.exists()) {
             eprintln!("{NOTHING_TO_READ}");
@@ -236,7 +236,7 @@ impl Cli {
         let status = runtime.block_on(async {
             match self.command {
                 Command::Run(options) => run::run(options).await,
-                Command::Verify(options) => verify::verify(&options),
+                Command::Verify(options) => verify::verify(&options).await,
                 Command::Check(options) => check::check(options).await,
                 Command::Test(options) => test::test(&options),
                 Command::Docs(options) => docs::docs(&options).await,

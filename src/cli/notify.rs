@@ -156,6 +156,7 @@ fn message(config: &Config, receiver: &Receiver, kind: Kind, at: Timestamp) -> M
         target: None,
         labels: std::collections::BTreeMap::new(),
         description: Some("Sent by `graphite-pager notify`.".to_owned()),
+        first_steps: None,
         docs: config
             .docs_url
             .as_ref()

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::{Paths, fail, load, print_problems};
 use crate::agent::{self, Agent, Watched};
 use crate::config::{Config, Loaded, Problem, Store};
+use crate::docs::steps;
 use crate::store::Sqlite;
 use crate::web;
 
@@ -73,6 +74,7 @@ pub async fn agent(
     let mut signals =
         Signals::new().map_err(|error| format!("cannot listen to signals: {error}"))?;
     let Loaded { config, files, .. } = loaded;
+    let config = with_first_steps(config).await;
     // before anything that takes time: a change from now on is read again
     let watched = Watched::new(files).await;
     let file = store_file(&config, options);
@@ -164,6 +166,7 @@ impl Running {
         } = loaded;
         self.watched = Watched::new(files).await;
         warnings.iter().for_each(log);
+        let config = with_first_steps(config).await;
         if config.store != self.config.store || config.listen != self.config.listen {
             tracing::warn!("`store` and `listen` changed: that takes effect at the next start");
         }
@@ -177,6 +180,22 @@ impl Running {
     }
 }
 
+/// The same, with what the alerts' pages say to do first; a page that cannot be read costs that alone.
+async fn with_first_steps(mut config: Config) -> Config {
+    let of = config.clone();
+    match tokio::task::spawn_blocking(move || steps::read(&of)).await {
+        Ok(read) => {
+            for (path, error) in read.unread {
+                let path = path.display();
+                tracing::warn!("messages quote no first steps of `{path}`: {error}");
+            }
+            config.first_steps = read.steps;
+        }
+        Err(error) => tracing::error!("the documentation pages were not read: {error}"),
+    }
+    config
+}
+
 /// A warning about the configuration, on one line.
 fn log(warning: &Problem) {
     let place = warning
@@ -187,6 +206,7 @@ fn log(warning: &Problem) {
         .as_ref()
         .map_or(String::new(), |hint| format!("; {hint}"));
     tracing::warn!(
+        code = warning.code.map(tracing::field::display),
         "{}{place}: {}{hint}",
         warning.path.display(),
         warning.message

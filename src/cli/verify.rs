@@ -1,21 +1,40 @@
 //! `verify`: whether the configuration can be used, and what it would do.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::table::{self, Cell};
-use super::{Format, Paths, many, print_problems};
-use crate::alert::{Alert, Route};
-use crate::config::Config;
+use super::{Format, Paths, fail, many, print_problems};
+use crate::agent;
+use crate::alert::Timestamp;
+use crate::config::{self, AlertSpots, Code, Config, Loaded, Problem, Severity, Spots};
+use crate::deliver::text;
+use crate::docs::fault::{self, Fault};
+use crate::docs::{self, wanted};
+use crate::graphite::Client;
+use crate::lint::ask::ask;
+use crate::lint::{self, Finding};
 use crate::now::now;
+
+/// How long each documentation link may take.
+const LINK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `verify`
 #[derive(Clone, Debug, Args)]
 pub struct Options {
     #[command(flatten)]
     paths: Paths,
+    /// Asks Graphite about every target, and fetches every documentation link
+    #[arg(long)]
+    online: bool,
+    /// Takes warnings for errors: exit status 1 where there is one
+    #[arg(long)]
+    strict: bool,
     /// How the list is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -26,31 +45,123 @@ pub struct Options {
 struct Row<'a> {
     alert: &'a str,
     targets: Vec<&'a str>,
-    notify: Vec<String>,
+    notify: Vec<Arc<str>>,
     next: Option<String>,
 }
 
 /// Checks the configuration and lists its alerts.
-pub fn verify(options: &Options) -> ExitCode {
-    let Some(loaded) = options.paths.load() else {
+pub async fn verify(options: &Options) -> ExitCode {
+    let Some((loaded, spots)) = options.paths.load_with(examine) else {
         return ExitCode::FAILURE;
     };
-    print_problems(&loaded.warnings);
-    let rows = rows(&loaded.config);
+    let Loaded {
+        config, warnings, ..
+    } = loaded;
+    let mut findings = lint::offline(&config, &spots);
+    if options.online {
+        match online(&config, &spots).await {
+            Ok(found) => findings.extend(found),
+            Err(why) => {
+                fail(&why);
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    let mut problems = warnings;
+    problems.extend(printable(&spots, findings));
+    print_problems(&problems);
+    let rows = rows(&config);
     match options.format {
         Format::Json => match serde_json::to_string_pretty(&rows) {
             Ok(json) => println!("{json}"),
-            Err(error) => super::fail(&error),
+            Err(error) => fail(&error),
         },
         Format::Table => print(&rows),
     }
+    sum_up(options, &config, &problems)
+}
+
+/// Reads the configuration with this process' environment, and keeps its places.
+fn examine(paths: &[PathBuf]) -> Result<(Loaded, Spots), config::Report> {
+    config::examine(paths, &|name| std::env::var(name).ok())
+}
+
+/// What Graphite and the documentation links show; what could not be judged is said at once.
+async fn online(config: &Config, spots: &Spots) -> Result<Vec<Finding>, String> {
+    let client = Client::new(&config.graphite).map_err(|error| agent::chain(&error))?;
+    let slot = Timestamp::from_secs(now().as_secs());
+    let asked = ask(&client, config, spots, slot).await;
+    for note in &asked.notes {
+        eprintln!("note: {}", text::clean(note));
+    }
+    let mut findings = asked.findings;
+    let (links, unknown) = wanted::links(config);
+    if !unknown.is_empty() {
+        let names = fault::list(unknown.iter().map(String::as_str));
+        eprintln!("note: the links of {names} depend on the series, and are not fetched");
+    }
+    for fault in docs::online::check(&links, LINK_TIMEOUT).await? {
+        findings.push(of_link(config, spots, fault));
+    }
+    Ok(findings)
+}
+
+fn of_link(config: &Config, spots: &Spots, fault: Fault) -> Finding {
+    let named = |name: &str| {
+        let group = config
+            .groups
+            .iter()
+            .position(|group| *group.name == *name)?;
+        spots.alert(group, 0)
+    };
+    let alert = fault.alert.as_deref().and_then(named);
+    let message = match fault.page {
+        Some(page) => format!("{}: {page}", fault.message),
+        None => fault.message,
+    };
+    Finding {
+        spot: alert.map_or(spots.top(), AlertSpots::alert).clone(),
+        code: Some(Code::DocsLink),
+        message,
+        hint: fault.hint,
+    }
+}
+
+/// What is not allowed, in the order of the files.
+fn printable(spots: &Spots, mut findings: Vec<Finding>) -> Vec<Problem> {
+    findings.retain(|finding| !finding.is_allowed());
+    findings.sort_by_cached_key(|finding| (finding.spot.order(), finding.code));
+    let one = |finding: Finding| {
+        let hint = Some(finding.hint).filter(|hint| !hint.is_empty());
+        spots.problem(&finding.spot, finding.code, finding.message, hint)
+    };
+    findings.into_iter().map(one).collect()
+}
+
+fn sum_up(options: &Options, config: &Config, problems: &[Problem]) -> ExitCode {
+    let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+    let errors = problems.iter().filter(is_error).count();
+    let warnings = many(problems.len() - errors, "warning");
+    let is_strict = options.strict && problems.len() > errors;
     if options.format == Format::Table {
-        let (alerts, receivers) = (rows.len(), loaded.config.receivers.len());
-        eprintln!(
-            "ok: {} and {}",
-            many(alerts, "alert"),
-            many(receivers, "receiver")
-        );
+        if errors == 0 && !is_strict {
+            let alerts: usize = config.groups.iter().map(|group| group.alerts.len()).sum();
+            let receivers = many(config.receivers.len(), "receiver");
+            eprintln!("ok: {} and {receivers}", many(alerts, "alert"));
+        }
+        if problems.len() > errors {
+            eprintln!(
+                "{warnings}: `docs/warnings.md` says of each code what to do, and how to allow it"
+            );
+        }
+    }
+    if errors > 0 {
+        eprintln!("{}", many(errors, "error"));
+        return ExitCode::FAILURE;
+    }
+    if is_strict {
+        fail(&format!("{warnings}, which `--strict` takes for errors"));
+        return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }
@@ -68,54 +179,12 @@ fn rows(config: &Config) -> Vec<Row<'_>> {
                     .iter()
                     .map(crate::alert::Target::as_str)
                     .collect(),
-                notify: receivers(config, alert),
+                notify: lint::routes::told(config, alert),
                 next: next.clone(),
             });
         }
     }
     rows
-}
-
-/// Everybody whom an incident of `alert` could be told to. A route that looks
-/// at series may or may not match, so later ones are looked at as well.
-fn receivers(config: &Config, alert: &Alert) -> Vec<String> {
-    if let Some(notify) = &alert.notify {
-        return notify.iter().map(ToString::to_string).collect();
-    }
-    let mut names: Vec<String> = Vec::new();
-    let mut add = |route: &[std::sync::Arc<str>]| {
-        for name in route {
-            if !names.iter().any(|known| **known == **name) {
-                names.push(name.to_string());
-            }
-        }
-    };
-    for route in &config.routes {
-        let whatever_series = Route {
-            series: None,
-            ..route.clone()
-        };
-        if whatever_series.matches(&alert.name, "", &alert.labels) {
-            add(&route.notify);
-            if route.series.is_none() && !route.continue_ {
-                return names;
-            }
-        }
-    }
-    let policies = || config.receivers.iter().map(|receiver| &receiver.policy);
-    let default: Vec<_> = policies()
-        .filter(|policy| policy.default)
-        .map(|p| p.name.clone())
-        .collect();
-    let all: Vec<_> = policies().map(|policy| policy.name.clone()).collect();
-    let matched = config
-        .routes
-        .iter()
-        .any(|route| route.series.is_none() && route.matches(&alert.name, "", &alert.labels));
-    if !matched {
-        add(if default.is_empty() { &all } else { &default });
-    }
-    names
 }
 
 fn print(rows: &[Row<'_>]) {

@@ -9,6 +9,7 @@ use super::problem::{Place, quote};
 use super::reader::Map;
 use super::receivers::Receivers;
 use super::scalar;
+use super::spots::AlertSpots;
 use super::times::{self, Times, refuse_both};
 use super::tree::{Kind, Node};
 use super::values::{duration_of, link_base, link_template, positive, unless_off};
@@ -51,6 +52,7 @@ pub const KEYS: &[&str] = &[
     "doc_url",
     "graph",
     "enabled",
+    "allow",
 ];
 /// The predecessor's keys of an alert.
 pub const PREDECESSOR: &[&str] = &["pagerduty_key", "slack_url"];
@@ -73,8 +75,8 @@ pub struct Read {
     pub alert: Alert,
     /// When it is evaluated.
     pub times: Times,
-    /// Where it begins.
-    pub place: Place,
+    /// Where it and its parts stand.
+    pub spots: AlertSpots,
     /// `enabled`.
     pub enabled: bool,
 }
@@ -144,6 +146,7 @@ pub fn read<'a>(
         _ => map.what.clone(),
     };
     let map = map.called(what).inheriting(around.defaults.as_ref());
+    let map = map.allowing(around.defaults.as_ref().map(Map::allow));
     let known: Vec<&str> = KEYS.iter().chain(PREDECESSOR).copied().collect();
     super::retired::only(&map, &known);
     if name.is_none() {
@@ -159,7 +162,8 @@ pub fn read<'a>(
     let thresholds = thresholds::read(&map, &shown);
     let times = times::read(&map, &shown);
     let rest = rest(around, &map, times.as_ref().is_some_and(Times::rare));
-    let (name, targets, thresholds, times) = (name.flatten()?, targets?, thresholds?, times?);
+    let (name, (targets, places)) = (name.flatten()?, targets?);
+    let (thresholds, times) = (thresholds?, times?);
     let alert = Alert {
         name: Arc::from(name),
         place: Arc::from(context.show_line(map.place)),
@@ -172,9 +176,18 @@ pub fn read<'a>(
     Some(Read {
         alert,
         times,
-        place: map.place,
+        spots: spots(&map, places),
         enabled: map.truth("enabled").unwrap_or(true),
     })
+}
+
+fn spots(map: &Map<'_>, targets: Vec<Place>) -> AlertSpots {
+    let place = |key: &'static str| Some((key, map.entry(key)?.value.place));
+    AlertSpots {
+        alert: map.spot(),
+        targets,
+        keys: AlertSpots::KEYS.into_iter().filter_map(place).collect(),
+    }
 }
 
 fn name(map: &Map<'_>) -> Option<String> {

@@ -9,7 +9,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
+use super::code::Code;
 use super::mask;
 use super::problem::{Place, Problem, Severity};
 use super::source::Source;
@@ -37,7 +39,7 @@ pub struct Context<'a> {
 /// A problem whose line has not been looked up yet.
 struct Found {
     severity: Severity,
-    code: Option<&'static str>,
+    code: Option<Code>,
     at: At,
     message: String,
     hint: Option<String>,
@@ -104,7 +106,7 @@ impl<'a> Context<'a> {
         let mut sources = self.sources.borrow_mut();
         sources.push(Source {
             path: path.to_path_buf(),
-            text: Rc::from(text),
+            text: Arc::from(text),
             secrets: Vec::new(),
             unparsed: false,
             used_at: None,
@@ -131,11 +133,11 @@ impl<'a> Context<'a> {
     }
 
     /// A file's text.
-    pub fn text(&self, file: u32) -> Rc<str> {
+    pub fn text(&self, file: u32) -> Arc<str> {
         self.sources
             .borrow()
             .get(file as usize)
-            .map_or_else(|| Rc::from(""), |source| Rc::clone(&source.text))
+            .map_or_else(|| Arc::from(""), |source| Arc::clone(&source.text))
     }
 
     /// Whether a file's syntax is sound.
@@ -262,10 +264,10 @@ impl<'a> Context<'a> {
         );
     }
 
-    /// Notes a warning.
+    /// Notes a warning; whether it is allowed is asked before ([`Map::warn`](super::reader::Map::warn)).
     pub fn warn(
         &self,
-        code: &'static str,
+        code: Code,
         place: Place,
         message: impl Into<String>,
         hint: impl Into<String>,
@@ -279,14 +281,7 @@ impl<'a> Context<'a> {
         );
     }
 
-    fn note(
-        &self,
-        severity: Severity,
-        code: Option<&'static str>,
-        at: At,
-        message: String,
-        hint: String,
-    ) {
+    fn note(&self, severity: Severity, code: Option<Code>, at: At, message: String, hint: String) {
         let place = match &at {
             At::Place(place) => Some(*place),
             At::Path(_) => None,
@@ -336,6 +331,14 @@ impl<'a> Context<'a> {
             .into_iter()
             .map(|found| finish(found, &sources))
             .collect();
+        // a file that is used was perhaps read by itself too
+        let mut told = HashSet::new();
+        problems.retain(|problem| {
+            let Problem {
+                path, at, message, ..
+            } = problem;
+            told.insert((path.clone(), *at, message.clone()))
+        });
         if self.dropped.get() > 0
             && let Some(last) = problems.last()
         {
@@ -346,6 +349,11 @@ impl<'a> Context<'a> {
             });
         }
         problems
+    }
+
+    /// The text of all files, once every problem has been taken out.
+    pub fn take_sources(&self) -> Arc<[Source]> {
+        self.sources.take().into()
     }
 
     /// Every file that was read and every folder that was listed.

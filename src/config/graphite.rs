@@ -7,6 +7,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::code::Code;
 use super::problem::Place;
 use super::reader::Map;
 use super::scalar::Text;
@@ -137,8 +138,8 @@ fn address(top: &Map<'_>, section: Option<&Map<'_>>) -> Option<(Url, Inline)> {
     let result = base(text.value);
     if let Ok((_, _, true)) = &result {
         let message = format!("{} ends in `/render`, which is added anyway", map.name(key));
-        map.context.warn(
-            "graphite-render",
+        map.warn(
+            Code::GraphiteRender,
             text.place,
             message,
             "leave `/render` out",
@@ -258,8 +259,8 @@ fn warn_of_plain_text(top: &Map<'_>, section: Option<&Map<'_>>, url: &Url, passw
         && !is_local(url.host_str().unwrap_or_default())
     {
         let hint = "use `https://` where the server can";
-        top.context.warn(
-            "plain-http-password",
+        top.warn(
+            Code::PlainHttpPassword,
             place,
             "Graphite's password is sent over http, readable on the way",
             hint,

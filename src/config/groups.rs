@@ -6,10 +6,12 @@ use std::sync::Arc;
 use super::alerts::Read;
 use super::context::Context;
 use super::problem::quote;
+use super::spots::AlertSpots;
 use crate::alert::{Alert, Group};
 
-/// Groups `alerts` by name, in file order of their first alert; notes where those of a group don't fit.
-pub fn of(context: &Context<'_>, alerts: Vec<Read>) -> Vec<Arc<Group>> {
+/// Groups `alerts` by name, in file order of their first alert, with the places
+/// of each group's alerts; notes where those of a group don't fit.
+pub fn of(context: &Context<'_>, alerts: Vec<Read>) -> (Vec<Arc<Group>>, Vec<Vec<AlertSpots>>) {
     let mut order: Vec<Vec<Read>> = Vec::new();
     let mut known: HashMap<Arc<str>, usize> = HashMap::new();
     for read in alerts {
@@ -24,7 +26,7 @@ pub fn of(context: &Context<'_>, alerts: Vec<Read>) -> Vec<Arc<Group>> {
             None => order.push(vec![read]),
         }
     }
-    order.into_iter().filter_map(group).map(Arc::new).collect()
+    order.into_iter().filter_map(group).unzip()
 }
 
 /// The names of which no alert is enabled.
@@ -40,17 +42,19 @@ pub fn disabled(alerts: &[Read]) -> Vec<Arc<str>> {
         .collect()
 }
 
-fn group(members: Vec<Read>) -> Option<Group> {
+fn group(members: Vec<Read>) -> Option<(Arc<Group>, Vec<AlertSpots>)> {
     let enabled: Vec<Read> = members.into_iter().filter(|read| read.enabled).collect();
     let times = enabled.first()?.times.clone();
-    let alerts: Vec<Alert> = enabled.into_iter().map(|read| read.alert).collect();
+    let parts = enabled.into_iter().map(|read| (read.alert, read.spots));
+    let (alerts, spots): (Vec<Alert>, Vec<AlertSpots>) = parts.unzip();
     let name = Arc::clone(&alerts.first()?.name);
-    Some(Group {
+    let group = Group {
         name,
         alerts,
         schedule: times.schedule,
         active: times.active,
-    })
+    };
+    Some((Arc::new(group), spots))
 }
 
 fn check(context: &Context<'_>, members: &[Read], read: &Read) {
@@ -59,7 +63,7 @@ fn check(context: &Context<'_>, members: &[Read], read: &Read) {
     if let Some((keys, place)) = read.times.differs(&first.times) {
         let message = format!(
             "{keys} of alert {name} differs from that of the alert of the same name at {}",
-            context.show(first.place)
+            context.show(first.spots.alert.place)
         );
         let hint = "alerts of one name are evaluated together: give both the same, or give this one another name";
         context.error(place, message, hint);
@@ -68,8 +72,12 @@ fn check(context: &Context<'_>, members: &[Read], read: &Read) {
         .iter()
         .find(|member| same_targets(&member.alert, &read.alert));
     let Some(same) = same else { return };
-    let used = [context.used_at(read.place), context.used_at(same.place)];
-    let paths = [read.place, same.place].map(|place| context.path_of(place));
+    let used = [
+        context.used_at(read.spots.alert.place),
+        context.used_at(same.spots.alert.place),
+    ];
+    let paths =
+        [read.spots.alert.place, same.spots.alert.place].map(|place| context.path_of(place));
     if let ([Some(here), Some(first)], true) = (used, paths[0] == paths[1]) {
         let message = format!(
             "{} is used twice for the same targets, here and at {}",
@@ -81,7 +89,7 @@ fn check(context: &Context<'_>, members: &[Read], read: &Read) {
     } else {
         let message = format!(
             "alert {name} is a duplicate: one with the same name and target is at {}",
-            context.show(same.place)
+            context.show(same.spots.alert.place)
         );
         let hint = match used[0] {
             Some(_) => {
@@ -91,7 +99,7 @@ fn check(context: &Context<'_>, members: &[Read], read: &Read) {
                 "give this one another name or target, or take it out; the first of a name judges every series that both match"
             }
         };
-        context.error(used[0].unwrap_or(read.place), message, hint);
+        context.error(used[0].unwrap_or(read.spots.alert.place), message, hint);
     }
 }
 

@@ -59,6 +59,7 @@ pub fn read(receiver: &Map<'_>, entry: &Entry, default_smtp: &Smtp) -> Option<De
         return Some(Destination::Console);
     }
     let map = Map::of(receiver.context, &entry.value, receiver.name(&entry.key))?;
+    let map = map.within(receiver);
     if let Some((_, keys)) = KEYS.iter().find(|(kind, _)| *kind == &*entry.key) {
         map.only(keys);
     }

@@ -8,6 +8,7 @@
 
 pub mod alert_test;
 mod alerts;
+mod code;
 mod context;
 mod files;
 mod graphite;
@@ -28,6 +29,7 @@ mod scalar;
 pub mod schema;
 mod smtp;
 mod source;
+mod spots;
 mod stand_ins;
 mod substitute;
 mod suggest;
@@ -43,6 +45,7 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,8 +55,11 @@ use crate::deliver::settings::Destination;
 use crate::secret::Secret;
 
 pub use alerts::BUILT_IN;
+pub use code::Code;
 pub use files::{default_paths, find_tests, is_configuration};
 pub use problem::{Problem, Report, Severity};
+pub use spots::{AlertSpots, Spot, Spots};
+pub use suggest::nearest;
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
@@ -66,6 +72,8 @@ pub struct Config {
     pub docs_url: Option<String>,
     /// The folder of the alerts' documentation pages, which `docs` looks after.
     pub docs_path: Option<PathBuf>,
+    /// What their pages say to do first: read beside the files, by whoever tells people.
+    pub first_steps: FirstSteps,
     /// Where state is kept.
     pub store: Store,
     /// Where `/healthz` is served; `None`: `listen: off`.
@@ -81,6 +89,9 @@ pub struct Config {
     /// Names of which every alert has `enabled: false`.
     pub disabled: Vec<Arc<str>>,
 }
+
+/// What the page of each alert says to do first, in Markdown, by the alert's name.
+pub type FirstSteps = BTreeMap<Arc<str>, Arc<str>>;
 
 /// One named way to tell somebody.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +125,17 @@ pub struct Loaded {
 /// # Errors
 /// Every problem at once, warnings among them, where at least one is an error.
 pub fn load(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
+    examine(paths, env).map(|(loaded, _)| loaded)
+}
+
+/// The same, with where everything stands, for those who judge the whole.
+///
+/// # Errors
+/// As [`load`].
+pub fn examine(
+    paths: &[PathBuf],
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Loaded, Spots), Report> {
     read(&context::Context::new(env), paths)
 }
 
@@ -124,7 +146,7 @@ pub fn load(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<L
 /// # Errors
 /// As [`load`].
 pub fn rehearse(paths: &[PathBuf], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Report> {
-    read(&context::Context::rehearsing(env), paths)
+    read(&context::Context::rehearsing(env), paths).map(|(loaded, _)| loaded)
 }
 
 /// The same for text that is in no file yet; messages call it `path`.
@@ -138,10 +160,10 @@ pub fn load_text(
 ) -> Result<Loaded, Report> {
     let context = context::Context::new(env);
     let file = context.add_source(path, text.to_owned());
-    compose(&context, [(path.to_owned(), file)])
+    compose(&context, [(path.to_owned(), file)]).map(|(loaded, _)| loaded)
 }
 
-fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Report> {
+fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<(Loaded, Spots), Report> {
     if paths.is_empty() {
         context.error_of(
             Path::new("configuration"),
@@ -161,7 +183,7 @@ fn read(context: &context::Context<'_>, paths: &[PathBuf]) -> Result<Loaded, Rep
 fn compose(
     context: &context::Context<'_>,
     files: impl IntoIterator<Item = (PathBuf, u32)>,
-) -> Result<Loaded, Report> {
+) -> Result<(Loaded, Spots), Report> {
     let mut roots = Vec::new();
     for (path, file) in files {
         let text = context.text(file);
@@ -181,20 +203,22 @@ fn compose(
     }
     let used = uses::read(context, &roots);
     roots.retain(|(path, _)| !used.has(path));
-    let whole = whole::Whole::of(context, &roots, used.alerts);
+    let whole = whole::Whole::of(context, &roots, used.into_alerts());
     let config = whole.as_ref().and_then(|whole| whole.read(context));
     let problems = context.problems();
     match config {
-        Some(config)
+        Some((config, spots))
             if problems
                 .iter()
                 .all(|problem| problem.severity == Severity::Warning) =>
         {
-            Ok(Loaded {
+            let loaded = Loaded {
                 config,
                 warnings: problems,
                 files: context.watched(),
-            })
+            };
+            let sources = context.take_sources();
+            Ok((loaded, Spots { sources, ..spots }))
         }
         _ => Err(Report(problems)),
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Receiver;
+use super::code::Code;
 use super::kinds::{PAGERDUTY, SEVERITIES, routing_key};
 use super::problem::Place;
 use super::reader::Map;
@@ -159,7 +160,7 @@ impl Flat {
         if let Some(entry) = map.entry("nominal") {
             let message = format!("{} has no effect any more", map.name("nominal"));
             let hint = "the end of an incident goes to the receiver that was told of it";
-            map.context.warn("nominal", entry.place, message, hint);
+            map.warn(Code::RetiredKey, entry.place, message, hint);
         }
         // one address is one receiver: two would resolve each other's incidents
         let mut addresses: Vec<(Secret, Levels, Vec<&str>, Place)> = Vec::new();

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::code::Code;
 use super::source::Excerpt;
 
 /// Where something stands in a configuration file.
@@ -49,8 +50,8 @@ pub enum Severity {
 pub struct Problem {
     /// Whether the configuration can be used in spite of it.
     pub severity: Severity,
-    /// A stable name for warnings that a command treats on its own, such as `single-receiver`.
-    pub code: Option<&'static str>,
+    /// Of a warning: what `docs/warnings.md` and `allow` call it.
+    pub code: Option<Code>,
     /// The file as it was named, or what else is at fault (an environment variable).
     pub path: PathBuf,
     /// Line and column, both 1-based; `None`: the file as a whole.
@@ -76,7 +77,11 @@ impl fmt::Display for Problem {
         if let Some((line, column)) = self.at {
             write!(f, ":{line}:{column}")?;
         }
-        writeln!(f, ": {}", clean(&self.message))?;
+        write!(f, ": {}", clean(&self.message))?;
+        match self.code {
+            Some(code) => writeln!(f, " [{code}]")?,
+            None => writeln!(f)?,
+        }
         if let Some(excerpt) = &self.excerpt {
             writeln!(f, "    {}", excerpt.line)?;
             writeln!(f, "    {:width$}^", "", width = excerpt.caret)?;

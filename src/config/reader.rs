@@ -5,10 +5,12 @@
 //! a default. "Is it given at all" is `has`. A value that came from outside
 //! (`${...}`) is never quoted.
 
+use super::code::{Allow, Code};
 use super::context::Context;
 use super::mask;
 use super::problem::{Place, quote};
 use super::scalar::{Text, broken, kind, text, truth};
+use super::spots::Spot;
 use super::suggest;
 use super::tree::{Entry, Kind, Node};
 
@@ -22,6 +24,7 @@ pub struct Map<'a> {
     pub place: Place,
     own: &'a [Entry],
     inherited: &'a [Entry],
+    allow: Allow,
 }
 
 impl<'a> Map<'a> {
@@ -35,6 +38,7 @@ impl<'a> Map<'a> {
                 place: node.place,
                 own: entries,
                 inherited: &[],
+                allow: Allow::default(),
             }),
             _ if broken(node) => None,
             _ => {
@@ -56,6 +60,7 @@ impl<'a> Map<'a> {
             place,
             own: entries,
             inherited: &[],
+            allow: Allow::default(),
         }
     }
 
@@ -70,6 +75,49 @@ impl<'a> Map<'a> {
             self.inherited = defaults.own;
         }
         self
+    }
+
+    /// The same map, which allows the warnings that its own `allow` names, and
+    /// those that are allowed `around` it.
+    pub fn allowing(mut self, around: Option<&Allow>) -> Self {
+        let own = match self.owns("allow") {
+            true => Allow::read(&self),
+            false => Allow::default(),
+        };
+        self.allow = around.map_or_else(|| own.clone(), |around| own.and(around));
+        self
+    }
+
+    /// The same map, a part of `around`: what is allowed there is allowed here.
+    pub fn within(mut self, around: &Map<'_>) -> Self {
+        self.allow = self.allow.and(&around.allow);
+        self
+    }
+
+    /// The warnings that are allowed here.
+    pub fn allow(&self) -> &Allow {
+        &self.allow
+    }
+
+    /// Where it begins, and what is allowed there.
+    pub fn spot(&self) -> Spot {
+        Spot {
+            place: self.place,
+            allow: self.allow.clone(),
+        }
+    }
+
+    /// Notes a warning, unless it is allowed here.
+    pub fn warn(
+        &self,
+        code: Code,
+        place: Place,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        if !self.allow.has(code) {
+            self.context.warn(code, place, message, hint);
+        }
     }
 
     /// Reports every key that is not in `known`.
@@ -260,7 +308,8 @@ impl<'a> Map<'a> {
     /// The value of `key` as a map of its own.
     pub fn map(&self, key: &str) -> Option<Map<'a>> {
         let entry = self.entry(key)?;
-        Map::of(self.context, &entry.value, self.name(key))
+        let map = Map::of(self.context, &entry.value, self.name(key))?;
+        Some(map.within(self))
     }
 }
 

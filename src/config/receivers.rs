@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Receiver;
+use super::code::{Allow, Code};
 use super::context::Context;
 use super::kinds;
 use super::problem::{Place, quote};
 use super::reader::Map;
 use super::scalar;
+use super::spots::Spot;
 use super::suggest;
 use super::tree::{Entry, Kind};
 use super::values::{duration_of, positive, unless_off};
@@ -25,6 +27,7 @@ pub const KEYS: &[&str] = &[
     "fallback",
     "fallback_after",
     "default",
+    "allow",
 ];
 
 /// How often a PagerDuty incident is sent again while it stays open.
@@ -39,6 +42,7 @@ pub struct Receivers {
     /// Every name with its place, sound or not: naming one of them is no further fault.
     names: Vec<Arc<str>>,
     known: HashMap<Arc<str>, Place>,
+    allow: HashMap<Arc<str>, Allow>,
     fallbacks: Vec<Fallback>,
 }
 
@@ -52,8 +56,9 @@ struct Fallback {
 }
 
 impl Receivers {
-    /// Adds the receivers of one `receivers:` section.
-    pub fn read(&mut self, context: &Context<'_>, section: &Entry, smtp: &Smtp) {
+    /// Adds the receivers of one `receivers:` section; what is allowed at the top level is allowed in it.
+    pub fn read(&mut self, top: &Map<'_>, section: &Entry, smtp: &Smtp) {
+        let context = top.context;
         if section.value.is_null() {
             return;
         }
@@ -73,7 +78,7 @@ impl Receivers {
                 );
                 continue;
             }
-            if let Some(receiver) = self.one(context, &name, entry, smtp) {
+            if let Some(receiver) = self.one(top, &name, entry, smtp) {
                 self.sound.push(receiver);
             }
         }
@@ -156,7 +161,8 @@ impl Receivers {
     }
 
     /// Warns of two receivers at one PagerDuty key: what one resolves, the other has open.
-    pub fn warn_of_shared_keys(&self, context: &Context<'_>) {
+    pub fn warn_of_shared_keys(&self, top: &Map<'_>) {
+        let spots = self.spots(top);
         let mut keys: HashMap<&str, &Arc<str>> = HashMap::new();
         for Receiver {
             policy,
@@ -169,20 +175,34 @@ impl Receivers {
             let Some(first) = keys.insert(pagerduty.routing_key.expose(), &policy.name) else {
                 continue;
             };
-            if let Some(place) = self.known.get(&policy.name) {
+            let spot = spots.get(&policy.name);
+            if let Some(spot) = spot.filter(|spot| !spot.allows(Code::SharedKey)) {
                 let message = format!(
                     "receivers {} and {} have the same routing key, and would resolve each other's incidents",
                     quote(first),
                     quote(&policy.name)
                 );
-                context.warn(
-                    "shared-key",
-                    *place,
+                top.context.warn(
+                    Code::SharedKey,
+                    spot.place,
                     message,
                     "make them one receiver, or give each an integration of its own",
                 );
             }
         }
+    }
+
+    /// Where each receiver stands, and what is allowed there.
+    pub fn spots(&self, top: &Map<'_>) -> HashMap<Arc<str>, Spot> {
+        let spot = |(name, place): (&Arc<str>, &Place)| {
+            let allow = self.allow.get(name).unwrap_or(top.allow());
+            let spot = Spot {
+                place: *place,
+                allow: allow.clone(),
+            };
+            (Arc::clone(name), spot)
+        };
+        self.known.iter().map(spot).collect()
     }
 
     /// Says each circle of fallbacks once, at its first receiver in file order.
@@ -238,17 +258,19 @@ impl Receivers {
 
     fn one(
         &mut self,
-        context: &Context<'_>,
+        top: &Map<'_>,
         name: &Arc<str>,
         entry: &Entry,
         smtp: &Smtp,
     ) -> Option<Receiver> {
+        let context = top.context;
         let what = format!("receiver {}", quote(name));
         if entry.value.is_null() {
             no_kind(context, entry.place, &what);
             return None;
         }
-        let map = Map::of(context, &entry.value, what)?;
+        let map = Map::of(context, &entry.value, what)?.allowing(Some(top.allow()));
+        self.allow.insert(Arc::clone(name), map.allow().clone());
         let known: Vec<&str> = kinds::KEYS
             .iter()
             .map(|(kind, _)| *kind)

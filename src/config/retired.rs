@@ -1,6 +1,7 @@
 //! Keys that nobody knows, and those of the predecessor that have no equal:
 //! accepted with a warning that says what replaced them.
 
+use super::code::Code;
 use super::mask;
 use super::reader::Map;
 use super::suggest;
@@ -12,8 +13,8 @@ pub fn only(map: &Map<'_>, known: &[&str]) {
             continue;
         }
         if let Some(replaced_by) = instead(&entry.key) {
-            map.context.warn(
-                "retired-key",
+            map.warn(
+                Code::RetiredKey,
                 entry.place,
                 format!("{} has no effect any more", map.name(&entry.key)),
                 replaced_by,

@@ -5,20 +5,21 @@ use std::collections::BTreeMap;
 use globset::{Glob, GlobMatcher};
 
 use super::alerts::names;
-use super::context::Context;
 use super::reader::Map;
 use super::receivers::Receivers;
 use super::scalar;
+use super::spots::Spot;
 use super::tree::Entry;
 use super::values::missing;
 use crate::alert::Route;
 use crate::alert::glob::matcher;
 
 /// The keys of a route; below `match`, any key but `alert` and `series` is a label.
-pub const KEYS: &[&str] = &["match", "notify", "continue"];
+pub const KEYS: &[&str] = &["match", "notify", "continue", "allow"];
 
-/// Reads one `routes:` section.
-pub fn read(context: &Context<'_>, section: &Entry, receivers: &Receivers) -> Vec<Route> {
+/// Reads one `routes:` section; what is allowed at the top level is allowed in it.
+pub fn read(top: &Map<'_>, section: &Entry, receivers: &Receivers) -> Vec<(Route, Spot)> {
+    let context = top.context;
     let example = "write `- {match: {team: db}, notify: [oncall]}`";
     let items = scalar::list(context, &section.value, "`routes`", example);
     items
@@ -26,7 +27,8 @@ pub fn read(context: &Context<'_>, section: &Entry, receivers: &Receivers) -> Ve
         .enumerate()
         .filter_map(|(index, item)| {
             let map = Map::of(context, item, format!("route {}", index + 1))?;
-            route(&map, receivers)
+            let map = map.allowing(Some(top.allow()));
+            Some((route(&map, receivers)?, map.spot()))
         })
         .collect()
 }

@@ -18,6 +18,7 @@ mod uses;
 
 use serde_json::{Map, Value, json};
 
+use super::code::Code;
 use super::{alerts, graphite, kinds, predecessor, receivers, retired, routes, whole};
 use shape::{
     a_number_or_condition, duration, filled, items, list, longer_than_zero, map_of, number, object,
@@ -97,8 +98,15 @@ fn with_retired(mut object: Value) -> Value {
     object
 }
 
+/// Codes of warnings.
+fn allow() -> Value {
+    let known: Vec<String> = Code::ALL.iter().map(Code::to_string).collect();
+    one_or_more(word(known.iter().map(String::as_str)), 0)
+}
+
 fn top(key: &str) -> Value {
     match key {
+        "allow" => allow(),
         "graphite" => object(
             page::properties(PAGE, "## `graphite`", graphite::KEYS, of_graphite),
             &[],
@@ -206,6 +214,7 @@ fn needed(kind: &str) -> &'static [&'static str] {
 
 fn of_receiver(key: &str) -> Value {
     match key {
+        "allow" => allow(),
         // the levels that have a severity are those that are told
         "levels" => one_or_more(word(kinds::SEVERITY_KEYS.iter().copied()), 1),
         "resolved" | "default" => truth(),
@@ -240,6 +249,7 @@ fn route() -> Value {
     let shape = |key: &str| match key {
         "match" => map_of(text()),
         "notify" => items(text(), 1),
+        "allow" => allow(),
         _ => truth(),
     };
     object(
@@ -283,6 +293,7 @@ fn of_alert(key: &str) -> Value {
         "description" => text(),
         "docs" => shape::link(),
         "graph" => shape::link_or_truth(),
+        "allow" => allow(),
         _ => filled(),
     }
 }

@@ -4,6 +4,7 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::code::Code;
 use super::graphite::is_local;
 use super::reader::Map;
 use crate::deliver::settings::{Smtp, SmtpTls};
@@ -33,8 +34,8 @@ pub fn read(map: &Map<'_>) -> Option<Smtp> {
             "{}: the password may be sent unencrypted if the server does not offer STARTTLS",
             map.name("smtp")
         );
-        map.context.warn(
-            "plain-smtp-password",
+        map.warn(
+            Code::PlainSmtpPassword,
             text.place,
             message,
             "add `?tls=required`, or use `smtps://`",

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::mask;
 use super::problem::Place;
@@ -24,7 +24,7 @@ pub struct Source {
     /// As it was named or found.
     pub path: PathBuf,
     /// Without a byte-order mark.
-    pub text: Rc<str>,
+    pub text: Arc<str>,
     /// Bytes that hold secrets, found in the tree and while it was made; in order
     /// and apart once [`Source::settle`] was called.
     pub secrets: Vec<Range<usize>>,

@@ -3,14 +3,15 @@
 //! What makes a target sound is `alert/target.rs`'s business; its faults are
 //! shown inside the scalar, at the character where they are.
 
+use super::problem::Place;
 use super::reader::Map;
 use super::scalar::{self, Text};
 use super::times::refuse_both;
 use super::tree::Kind;
 use crate::alert::Target;
 
-/// Reads `target` or `targets`; `None` where one of them is no target.
-pub fn read(map: &Map<'_>) -> Option<Vec<Target>> {
+/// Reads `target` or `targets`, each with its place; `None` where one of them is no target.
+pub fn read(map: &Map<'_>) -> Option<(Vec<Target>, Vec<Place>)> {
     refuse_both(map, "target", "targets", "put all of them into `targets`");
     let key = if map.owns("target") {
         "target"
@@ -36,16 +37,19 @@ pub fn read(map: &Map<'_>) -> Option<Vec<Target>> {
         );
         return None;
     }
-    let mut targets: Vec<Target> = Vec::new();
+    let (mut targets, mut places) = (Vec::new(), Vec::new());
     let mut sound = true;
     for text in texts {
         match target(map, key, text) {
-            Some(target) if !targets.contains(&target) => targets.push(target),
+            Some(target) if !targets.contains(&target) => {
+                targets.push(target);
+                places.push(text.place);
+            }
             Some(_) => {}
             None => sound = false,
         }
     }
-    (sound && !targets.is_empty()).then_some(targets)
+    (sound && !targets.is_empty()).then_some((targets, places))
 }
 
 fn target(map: &Map<'_>, key: &str, text: Text<'_>) -> Option<Target> {

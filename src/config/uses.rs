@@ -28,8 +28,9 @@ const MOST: usize = 1000;
 /// What comes of all `use:` of a configuration.
 #[derive(Default)]
 pub struct Used {
-    /// Sections `alerts`; each stands where it is used.
-    pub alerts: Vec<Entry>,
+    /// Sections `alerts`, each with the real path of the file that begins its chain of
+    /// uses; each stands where it is used.
+    alerts: Vec<(PathBuf, Entry)>,
     /// Files that were used, by their real path.
     files: HashSet<PathBuf>,
 }
@@ -38,6 +39,14 @@ impl Used {
     /// Whether a file is used by another, so that it is none of its own.
     pub fn has(&self, path: &Path) -> bool {
         self.files.contains(&real(path))
+    }
+
+    /// The sections `alerts` of what is used by files of their own.
+    pub fn into_alerts(self) -> Vec<Entry> {
+        let Self { alerts, files } = self;
+        let mut alerts = alerts;
+        alerts.retain(|(root, _)| !files.contains(root));
+        alerts.into_iter().map(|(_, section)| section).collect()
     }
 }
 
@@ -60,6 +69,8 @@ struct Item<'a> {
 
 struct Reader<'a, 'c> {
     context: &'a Context<'c>,
+    /// The real path of the file whose uses are read.
+    root: PathBuf,
     used: Used,
     count: usize,
 }
@@ -72,10 +83,12 @@ fn real(path: &Path) -> PathBuf {
 pub fn read(context: &Context<'_>, roots: &[(PathBuf, Rc<Node>)]) -> Used {
     let mut reader = Reader {
         context,
+        root: PathBuf::new(),
         used: Used::default(),
         count: 0,
     };
     for (path, root) in roots {
+        reader.root = real(path);
         reader.uses_of(root, &[Origin::File(real(path))]);
     }
     reader.used
@@ -112,7 +125,8 @@ impl Reader<'_, '_> {
         }
         let (origin, called, file) = self.open(item, within)?;
         self.context.set_used(file, item.place);
-        let disable = item.params.iter().find(|entry| &*entry.key == DISABLE);
+        let mut disable = item.params.iter();
+        let disable = disable.find(|entry| &*entry.key == DISABLE && !entry.value.is_null());
         let values = item.params.iter().filter(|entry| &*entry.key != DISABLE);
         let params = Params::given(called.clone(), values.cloned().collect());
         let text = self.context.text(file);
@@ -132,11 +146,12 @@ impl Reader<'_, '_> {
                 Some(disable) => without(self.context, alerts, disable, &called),
                 None => Rc::clone(alerts),
             };
-            self.used.alerts.push(Entry {
+            let section = Entry {
                 key: Rc::from("alerts"),
                 place: item.place,
                 value,
-            });
+            };
+            self.used.alerts.push((self.root.clone(), section));
         }
         let within = [within, &[origin]].concat();
         self.uses_of(&root, &within);

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::alerts::{self, Surroundings};
+use super::code::Code;
 use super::context::Context;
 use super::mask;
 use super::predecessor::{self, Flat};
@@ -17,6 +18,7 @@ use super::problem::{Place, quote};
 use super::reader::Map;
 use super::receivers::Receivers;
 use super::scalar;
+use super::spots::{Spot, Spots};
 use super::tree::{Entry, Kind, Node};
 use super::values::{link_base, printable, secret_url, unless_off, url_fault};
 use super::{Config, Store, graphite, groups, retired, routes, smtp};
@@ -38,6 +40,7 @@ pub const KEYS: &[&str] = &[
     "alerts",
     "use",
     "params",
+    "allow",
 ];
 /// What was done with when each file was read.
 const OWN: &[&str] = &["use", "params"];
@@ -113,8 +116,8 @@ impl Whole {
     }
 
     /// Composes the configuration; `None` where something that it cannot be without is missing.
-    pub fn read<'a>(&'a self, context: &'a Context<'a>) -> Option<Config> {
-        let top = Map::top(context, &self.single, self.place);
+    pub fn read<'a>(&'a self, context: &'a Context<'a>) -> Option<(Config, Spots)> {
+        let top = Map::top(context, &self.single, self.place).allowing(None);
         let known: Vec<&str> = KEYS
             .iter()
             .chain(predecessor::KEYS)
@@ -126,31 +129,40 @@ impl Whole {
         let smtp = smtp::read(&top).unwrap_or_else(smtp::local);
         let mut receivers = Receivers::default();
         for section in self.sections("receivers") {
-            receivers.read(context, section, &smtp);
+            receivers.read(&top, section, &smtp);
         }
         let mut flat = Flat::read(&top, &mut receivers);
         receivers.check_fallbacks(context);
-        let routes = self
+        let (routes, route_spots) = self
             .sections("routes")
-            .flat_map(|section| routes::read(context, section, &receivers))
-            .collect();
+            .flat_map(|section| routes::read(&top, section, &receivers))
+            .unzip();
         let docs_url = docs_url(&top);
         let (alerts, sound) = self.alerts(&top, docs_url.clone(), &receivers, &mut flat);
         let disabled = groups::disabled(&alerts);
-        let groups = groups::of(context, alerts);
-        self.warn_of_receivers(context, &sound);
-        receivers.warn_of_shared_keys(context);
+        let (groups, alert_spots) = groups::of(context, alerts);
+        self.warn_of_receivers(&top, &sound);
+        receivers.warn_of_shared_keys(&top);
         let instance =
             printable(&top, "instance").map_or_else(|| Arc::from("graphite-pager"), Arc::from);
         let (store, heartbeat) = (store(&top), secret_url(&top, "heartbeat"));
         let listen = unless_off(&top, "listen", listen).unwrap_or(Some(LISTEN));
         // last: everything has been looked at by now
         let graphite = graphite?;
-        Some(Config {
+        let spots = Spots {
+            sources: Arc::default(),
+            top: top.spot(),
+            graphite: graphite_spot(&top),
+            receivers: receivers.spots(&top),
+            routes: route_spots,
+            groups: alert_spots,
+        };
+        let config = Config {
             instance,
             graphite,
             docs_url,
             docs_path: docs_path(&top),
+            first_steps: super::FirstSteps::new(),
             store,
             listen,
             heartbeat,
@@ -158,7 +170,8 @@ impl Whole {
             routes,
             groups,
             disabled,
-        })
+        };
+        Some((config, spots))
     }
 
     fn alerts<'a>(
@@ -170,7 +183,7 @@ impl Whole {
     ) -> (Vec<alerts::Read>, Vec<super::Receiver>) {
         let context = top.context;
         let around = Surroundings {
-            defaults: top.map("defaults"),
+            defaults: top.map("defaults").map(|map| map.allowing(None)),
             docs_url,
             receivers,
         };
@@ -242,14 +255,14 @@ impl Whole {
         }
     }
 
-    fn warn_of_receivers(&self, context: &Context<'_>, sound: &[super::Receiver]) {
+    fn warn_of_receivers(&self, top: &Map<'_>, sound: &[super::Receiver]) {
         let place = self
             .sections("receivers")
             .next()
             .map_or(self.place, |entry| entry.place);
         match sound {
-            [] => context.warn(
-                "no-receiver",
+            [] => top.warn(
+                Code::NoReceiver,
                 place,
                 "nobody is told: there is no receiver",
                 "add `receivers: {screen: {console: {}}}`, or one that pages",
@@ -259,8 +272,8 @@ impl Whole {
                     "everything hangs on one receiver, {}",
                     quote(&only.policy.name)
                 );
-                context.warn(
-                    "single-receiver",
+                top.warn(
+                    Code::SingleReceiver,
                     place,
                     message,
                     "define a second one of another kind, and name it in `fallback:` of the first",
@@ -277,6 +290,14 @@ const LISTEN: SocketAddr =
 pub const EXAMPLE: &str = "write `graphite: {url: https://graphite.example.com}` and `alerts: [{name: Load, target: servers.*.loadavg.05, warning: 10, critical: 20}]`";
 const ALERTS: &str =
     "write `alerts: [{name: Load, target: servers.*.loadavg.05, warning: 10, critical: 20}]`";
+
+fn graphite_spot(top: &Map<'_>) -> Spot {
+    let entry = top.either(&["graphite", "graphite_url"]);
+    Spot {
+        place: entry.map_or(top.place, |entry| entry.place),
+        ..top.spot()
+    }
+}
 
 fn docs_url(top: &Map<'_>) -> Option<String> {
     let in_file = link_base(top, "docs_url");

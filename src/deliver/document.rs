@@ -33,6 +33,7 @@ pub fn json(message: &Message) -> Value {
         "target": message.target,
         "labels": message.labels,
         "description": message.description,
+        "first_steps": message.first_steps.as_deref(),
         "docs": message.docs,
         "graph": message.graph,
     })

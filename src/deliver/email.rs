@@ -248,6 +248,16 @@ fn html(message: &Message, words: &Words, picture: Option<&str>) -> String {
         }
     }
     buttons(&mut body, message);
+    if words.own.is_none()
+        && let Some(steps) = &message.first_steps
+    {
+        let steps = escape(&text::clean_lines(steps));
+        let _ = write!(
+            body,
+            "<p style=\"margin:0 0 4px;font-weight:600\">First steps</p>\
+             <p style=\"white-space:pre-wrap;margin:0 0 16px;overflow-wrap:anywhere\">{steps}</p>"
+        );
+    }
     if let Some(content) = picture {
         let alt = escape(&format!("Graph of {}", message.subject()));
         let image = format!(
@@ -378,6 +388,17 @@ mod tests {
             own: None,
             notes: Vec::new(),
         }
+    }
+
+    #[test]
+    fn the_html_quotes_the_first_steps_and_nothing_in_them_is_html() {
+        let message = Message {
+            first_steps: Some("1. Look at <b>top</b>\n2. & restart".into()),
+            ..message()
+        };
+        let html = html(&message, &builtin(&message), None);
+        let quoted = "First steps</p><p style=\"white-space:pre-wrap;margin:0 0 16px;overflow-wrap:anywhere\">1. Look at &lt;b&gt;top&lt;/b&gt;\n2. &amp; restart</p>";
+        assert!(html.contains(quoted), "{html}");
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub struct Message {
     pub labels: BTreeMap<String, String>,
     /// The alert's description.
     pub description: Option<String>,
+    /// What the documentation says to do first, in Markdown; while there is something to do.
+    pub first_steps: Option<Arc<str>>,
     /// Link to the documentation.
     pub docs: Option<String>,
     /// Link to the graph.
@@ -200,7 +202,7 @@ impl Message {
         facts
     }
 
-    /// The whole message as plain text: headline, description, links, facts.
+    /// The whole message as plain text: headline, description, links, first steps, facts.
     pub fn plain(&self) -> String {
         let mut plain = self.headline();
         if let Some(description) = &self.description {
@@ -211,6 +213,9 @@ impl Message {
             let _ = write!(plain, "\n{name}: {link}");
         }
         plain.push('\n');
+        if let Some(steps) = &self.first_steps {
+            let _ = write!(plain, "\nFirst steps:\n{}\n", text::clean_lines(steps));
+        }
         for (name, value) in self.facts() {
             let _ = write!(plain, "\n{name}: {value}");
         }
@@ -405,6 +410,7 @@ pub(super) mod tests {
             target: Some("aliasByNode(servers.*.loadavg.05, 1)".to_owned()),
             labels: BTreeMap::from([("team".to_owned(), "web".to_owned())]),
             description: Some("The five-minute load of a web server.".to_owned()),
+            first_steps: None,
             docs: Some("https://wiki.example.com/alerts/Load#web-1".to_owned()),
             graph: Some("https://graphite.example.com/render?target=a&from=-1h".to_owned()),
             picture: None,
@@ -617,6 +623,19 @@ pub(super) mod tests {
         let headline = long.headline();
         assert!(headline.chars().count() < 260, "{headline}");
         assert!(headline.contains("日… is 23.4"), "{headline}");
+    }
+
+    #[test]
+    fn the_plain_text_quotes_the_first_steps_as_they_are_written() {
+        let steps = "1. Look at `top`.\n2. <Restart> it.\u{1b}[2J";
+        let message = Message {
+            first_steps: Some(Arc::from(steps)),
+            ..message()
+        };
+        let plain = message.plain();
+        let quoted = "Graph: https://graphite.example.com/render?target=a&from=-1h\n\nFirst steps:\n1. Look at `top`.\n2. <Restart> it.";
+        assert!(plain.contains(quoted), "{plain}");
+        assert!(!plain.contains('\u{1b}'), "{plain}");
     }
 
     #[test]

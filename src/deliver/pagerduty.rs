@@ -250,6 +250,7 @@ fn details(message: &Message, note: Option<&str>) -> Value {
     );
     add("target", message.target.as_deref());
     add("description", message.description.as_deref());
+    add("first_steps", message.first_steps.as_deref());
     add("reason", Some(&message.reason));
     add(
         "docs",

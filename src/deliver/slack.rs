@@ -16,7 +16,7 @@ use crate::alert::Level;
 /// Characters of a text that Slack shows without cutting it.
 const TEXT: usize = 3000;
 
-/// Characters of a description.
+/// Characters of a description, and of first steps.
 const DESCRIPTION: usize = 1500;
 
 /// Characters of a link that Slack takes.
@@ -84,6 +84,13 @@ fn body(message: &Message, settings: &Slack) -> Value {
     if !links.is_empty() {
         details.push(links.join("  "));
     }
+    details.extend(message.first_steps.as_deref().map(|steps| {
+        let steps = text::clean_lines(steps);
+        format!(
+            "*First steps*\n{}",
+            escape(&text::clip(&steps, DESCRIPTION))
+        )
+    }));
     details.extend(note.map(|note| escape(&note)));
     let details = details.join("\n");
     let mut body = json!({

@@ -41,7 +41,7 @@ const STACK: usize = 64 << 20;
 const OUTPUT: usize = 256 * 1024;
 
 /// What a template may name, as `docs/webhook.md` explains it.
-pub const NAMES: [&str; 25] = [
+pub const NAMES: [&str; 26] = [
     "alert",
     "series",
     "level",
@@ -58,6 +58,7 @@ pub const NAMES: [&str; 25] = [
     "no_data_since",
     "labels",
     "description",
+    "first_steps",
     "docs",
     "graph",
     "target",
@@ -274,6 +275,10 @@ fn context(message: &Message) -> Value {
     add(
         "description",
         message.description.as_deref().map(Value::from),
+    );
+    add(
+        "first_steps",
+        message.first_steps.as_deref().map(Value::from),
     );
     add("docs", message.docs.as_deref().map(Value::from));
     add("graph", message.graph.as_deref().map(Value::from));

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::fault::{Fault, Kind, list};
 use super::folder::{self, Folder, Found};
 use super::html;
+use super::markdown::FIRST_STEPS;
 use super::wanted::Wanted;
 use crate::config::{BUILT_IN, Config};
 
 /// What everybody who is woken looks for; each section by any of its names.
-const SECTIONS: &[&[&str]] = &[&["What it means"], &["First steps", "What to do first"]];
+const SECTIONS: &[&[&str]] = &[&["What it means"], FIRST_STEPS];
 
 const NO_PAGE: &str = "`graphite-pager docs scaffold` writes a page to fill in";
 const NO_ALERT: &str =

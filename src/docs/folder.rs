@@ -93,9 +93,35 @@ fn alert(names: &[String], name: &str) -> Option<String> {
 }
 
 fn read(path: &Path) -> io::Result<Page> {
+    Ok(markdown::read(&String::from_utf8_lossy(&bytes(path)?)))
+}
+
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
-    Ok(markdown::read(&String::from_utf8_lossy(&bytes)))
+    Ok(bytes)
+}
+
+/// The text of the page of `alert`, the first of those that may be it; `None`:
+/// there is none.
+///
+/// # Errors
+/// It is there, and cannot be read.
+pub fn text(root: &Path, alert: &str) -> Result<Option<String>, (PathBuf, io::Error)> {
+    let Some(page) = place(root, alert) else {
+        return Ok(None);
+    };
+    let beside = |name: &&str| page.with_file_name(name);
+    let own = ["README.md", "index.md", "_index.md", "readme.md"];
+    let beside_folder = root.join(format!("{alert}.md"));
+    let mut candidates = own.iter().map(beside).chain([beside_folder]);
+    let Some(path) = candidates.find(|path| path.is_file()) else {
+        return Ok(None);
+    };
+    match bytes(&path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) => Err((path, error)),
+    }
 }
 
 /// Where the page of `alert` belongs; `None`: no file can have such a name.

@@ -11,6 +11,9 @@ use super::html;
 /// How a place begins that a scaffolded page leaves to a person.
 pub const PLACEHOLDER: &str = "_To be written:";
 
+/// The names of the section that says what to do first.
+pub const FIRST_STEPS: &[&str] = &["First steps", "What to do first"];
+
 /// What a page has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
@@ -77,6 +80,53 @@ pub fn read(text: &str) -> Page {
     }
     page.anchors.extend(html::read(&prose).anchors);
     page
+}
+
+/// What stands below the first heading that has one of these names, as it is
+/// written, down to the next heading as high; `None`: nothing. Lines that are
+/// still to be written, and those of tags alone, are left out.
+pub fn below(text: &str, names: &[&str]) -> Option<String> {
+    let mut lines: Vec<&str> = Vec::new();
+    let mut fence: Option<&str> = None;
+    let mut inside = None;
+    let mut before = "";
+    for written in text.lines() {
+        let trimmed = written.trim();
+        let mut begins = None;
+        if let Some(open) = fence {
+            if trimmed.starts_with(open) && trimmed.trim_matches(['`', '~']).is_empty() {
+                fence = None;
+            }
+        } else if let Some(open) = opens(trimmed) {
+            fence = Some(open);
+        } else if let Some(found) = heading(written) {
+            begins = Some(found);
+        } else if let Some(depth) = underline(trimmed).filter(|_| !before.is_empty()) {
+            begins = Some((depth, before));
+            // it was the heading's text
+            lines.pop();
+        } else if trimmed.contains(PLACEHOLDER) || (is_only_tags(trimmed) && !trimmed.is_empty()) {
+            before = "";
+            continue;
+        }
+        before = if fence.is_some() { "" } else { trimmed };
+        match (inside, begins) {
+            (None, Some((depth, heading))) => {
+                let heading = heading.split("{#").next().unwrap_or_default().trim();
+                let is_it = names.iter().any(|name| name.eq_ignore_ascii_case(heading));
+                inside = is_it.then_some(depth);
+            }
+            (Some(outer), Some((depth, _))) if depth <= outer => break,
+            // of a heading further down the underline stands for itself
+            (Some(_), Some((_, heading))) if !written.trim_start().starts_with('#') => {
+                lines.push(heading);
+            }
+            (Some(_), _) => lines.push(written),
+            (None, None) => {}
+        }
+    }
+    let section = lines.join("\n").trim_matches('\n').trim_end().to_owned();
+    Some(section).filter(|section| !section.trim().is_empty())
 }
 
 /// The fence that a line opens.
@@ -251,6 +301,41 @@ mod tests {
         #[test]
         fn every_text_gives_an_answer(text in "[#`~=<>{}\\- a\n]{0,80}|\\PC{0,60}") {
             read(&text);
+        }
+    }
+
+    #[test]
+    fn a_section_is_what_stands_below_its_heading() {
+        let names = ["First steps", "What to do first"];
+        for (page, expected) in [
+            ("## First steps\n1. a\n2. b\n## Who\nme", Some("1. a\n2. b")),
+            (
+                "# first STEPS {#x}\n\na\n### b\nc\n# D\ne",
+                Some("a\n### b\nc"),
+            ),
+            ("What to do first\n---\na\nWho\n---\nme", Some("a")),
+            ("# First steps\na\nb\n---\nc\nD\n===\ne", Some("a\nb\nc")),
+            (
+                "## First steps\n```sh\n# no heading\n```\nb",
+                Some("```sh\n# no heading\n```\nb"),
+            ),
+            ("```\n## First steps\na\n```", None),
+            (
+                "## First steps\n<a id=\"x\"></a>\n_To be written: what?_\n",
+                None,
+            ),
+            ("## First steps\n  - a\n    - b\n\n", Some("  - a\n    - b")),
+            ("## Second steps\na", None),
+            ("", None),
+        ] {
+            assert_eq!(below(page, &names).as_deref(), expected, "{page}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_page_makes_a_section_panic(page in "(#{0,3} ?(First steps|a)\n|```\n|---\n|===\n|<p>\n|b\n|\n){0,12}") {
+            let _ = below(&page, FIRST_STEPS);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `wanted.rs` says which pages and anchors the links of messages lead to,
 //! `folder.rs` which pages a folder holds, `check.rs` compares the two, and
-//! `online.rs` asks the addresses themselves. `scaffold.rs` writes pages. A page
+//! `online.rs` asks the addresses themselves. `scaffold.rs` writes pages, those of
+//! packs from `ready.rs`; `steps.rs` takes out of them what messages quote. A page
 //! that is there is never written to, whoever wrote it. Nothing here asks Graphite.
 
 pub mod check;
@@ -12,5 +13,7 @@ pub mod html;
 mod legend;
 pub mod markdown;
 pub mod online;
+mod ready;
 pub mod scaffold;
+pub mod steps;
 pub mod wanted;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use super::html;
 use super::legend;
-use super::markdown::PLACEHOLDER;
+use super::markdown::{self, PLACEHOLDER};
+use super::ready;
 use super::wanted::{MORE, Wanted, legends};
 use crate::alert::evaluate::TOO_FEW;
 use crate::alert::{Alert, Condition, Group};
@@ -18,6 +19,9 @@ pub fn page(wanted: &Wanted<'_>, today: &str) -> String {
     let Some(group) = wanted.group else {
         return OWN.to_owned();
     };
+    if let Some(page) = ready::page(&group.name) {
+        return with_anchors(page, wanted);
+    }
     let mut page = format!("# {}\n", plain(&group.name));
     section(&mut page, "What it means", &meaning(group));
     section(
@@ -37,6 +41,17 @@ pub fn page(wanted: &Wanted<'_>, today: &str) -> String {
         section(&mut page, "Many at once", &text);
     }
     page
+}
+
+/// A page that is ready, with the names that a parameter of its pack changed.
+fn with_anchors(page: &str, wanted: &Wanted<'_>) -> String {
+    let known = markdown::read(page).anchors;
+    let missing = wanted.anchors.difference(&known);
+    let missing: String = missing.map(|name| anchor(name)).collect();
+    match missing.is_empty() {
+        true => page.to_owned(),
+        false => format!("{page}\n{missing}\n"),
+    }
 }
 
 fn section(page: &mut String, heading: &str, text: &str) {

@@ -191,6 +191,11 @@ impl Client {
         self.0.alone(query, sink).await.0
     }
 
+    /// Where and for how long Graphite is asked for what is no render.
+    pub(super) fn endpoint(&self) -> (&Endpoint, Duration) {
+        (&self.0.endpoint, self.0.timeout)
+    }
+
     /// The graph at `url`, a link made by `links.rs` on Graphite's own or its
     /// public address, as a PNG.
     ///

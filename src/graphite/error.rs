@@ -176,7 +176,7 @@ pub enum FetchError {
 
 impl FetchError {
     /// Whether no target has a part in it: nobody was there to be asked.
-    pub(super) fn is_of_nobody(&self) -> bool {
+    pub fn is_of_nobody(&self) -> bool {
         matches!(
             self,
             Self::Busy { .. }
@@ -188,7 +188,7 @@ impl FetchError {
     }
 
     /// Whether Graphite as a whole is in trouble, not one target of it.
-    pub(super) fn is_outage(&self) -> bool {
+    pub fn is_outage(&self) -> bool {
         match self {
             Self::Status { status, .. } => matches!(status, 401 | 403 | 407 | 429 | 502..=504),
             Self::TooLarge { .. }

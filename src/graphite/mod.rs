@@ -16,6 +16,7 @@ pub mod client;
 mod decode;
 mod element;
 pub mod error;
+mod functions;
 mod json;
 mod known;
 pub mod links;

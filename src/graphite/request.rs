@@ -148,7 +148,12 @@ impl Endpoint {
         })
     }
 
-    async fn once(&self, url: &Url, method: &Method, form: &str) -> Result<Response, FetchError> {
+    pub(super) async fn once(
+        &self,
+        url: &Url,
+        method: &Method,
+        form: &str,
+    ) -> Result<Response, FetchError> {
         let request = || {
             let mut request = self.http.request(method.clone(), url.clone());
             if let Some((user, password)) = &self.credentials {

@@ -43,6 +43,8 @@ pub enum Meaning {
 
 /// Levels of brackets and signs; more is a mistake or an attack.
 const DEEPEST: usize = 64;
+/// Words and signs of an expression: what is made of it is walked from one into the next.
+const LONGEST: usize = 1000;
 
 impl Expression {
     /// Reads an expression.
@@ -164,6 +166,9 @@ fn tokens(text: &str) -> Result<Vec<String>, String> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
+        if tokens.len() >= LONGEST {
+            return Err(format!("it has more than {LONGEST} words and signs"));
+        }
         let length = match first {
             '$' => variable(rest)?,
             c if c.is_ascii_digit() || c == '.' => number(rest),
@@ -415,9 +420,13 @@ mod tests {
         check("t1 > 5 5", "`5` is not understood where it stands");
         check("t1 > 'a'", "`'` is not understood where it stands");
         check("t1 > 1/0", "it compares with no finite number");
-        check(&"(".repeat(10_000), "its brackets are nested too deep");
-        check(&"!".repeat(10_000), "its brackets are nested too deep");
+        check(&"(".repeat(500), "its brackets are nested too deep");
+        check(&"!".repeat(500), "its brackets are nested too deep");
         check("", "it ends in the middle");
+        check(
+            &"t1 > 5 || ".repeat(100_000),
+            "it has more than 1000 words and signs",
+        );
         check("${B > 5", "`${` has no `}`");
     }
 

@@ -15,7 +15,7 @@ use super::draft::{Draft, Found, Item, Refused, ago};
 use super::foreign::{self, Object, Unreadable, list, number, text, truth, unknown};
 use super::region::Region;
 use super::yaml::Value;
-use super::{Origin, span};
+use super::{Origin, settings, span};
 
 /// Keys of a rule that are read, or mean nothing here.
 const RULE: &[&str] = &[
@@ -97,13 +97,17 @@ pub fn read(text: &str) -> Result<Found, Unreadable> {
         .into_iter()
         .filter(|key| value.get(key).is_some())
         .collect();
-    let lost = match beside.is_empty() {
-        true => Vec::new(),
-        false => vec![format!(
+    let mut lost = Vec::new();
+    if !beside.is_empty() {
+        lost.push(format!(
             "{}: who is told is said by `receivers:` and `routes:`, hours by `active:` of an alert",
             list(beside)
-        )],
-    };
+        ));
+    }
+    let strange = entries(&value).saturating_sub(rules.len());
+    if strange > 0 {
+        lost.push(format!("what is no rule where rules stand: {strange}"));
+    }
     Ok(Found {
         items,
         differences: differences(),
@@ -161,6 +165,21 @@ fn rules(value: &Json) -> Vec<Rule<'_>> {
             None => vec![alone(object)],
         },
         _ => Vec::new(),
+    }
+}
+
+/// How many entries stand where rules do.
+fn entries(value: &Json) -> usize {
+    let of = |group: &Json| {
+        group
+            .get("rules")
+            .and_then(Json::as_array)
+            .map_or(0, Vec::len)
+    };
+    match (value, value.get("groups").and_then(Json::as_array)) {
+        (Json::Array(items), _) => items.len(),
+        (_, Some(groups)) => groups.iter().map(of).sum(),
+        (object, None) => of(object).max(usize::from(object.get("rules").is_none())),
     }
 }
 
@@ -282,7 +301,9 @@ fn times(draft: &mut Draft, rule: &Rule<'_>) -> Result<(), String> {
     match rule.every {
         Some(every) if every.subsec_nanos() == 0 && !every.is_zero() => draft.span("every", every),
         Some(_) => return Err("the interval of its group is no whole number of seconds".to_owned()),
-        None => draft.remark("the interval of its group is not in this file: `every: 1m` is taken"),
+        None => draft.remark(
+            "the interval of its group is not in this file, or is no time: `every: 1m` is taken",
+        ),
     }
     if let Some(pending) = duration(rule, ["for", "pending"])?.filter(|pending| !pending.is_zero())
     {
@@ -369,7 +390,8 @@ fn texts(draft: &mut Draft, rule: &Rule<'_>, labels: Vec<(String, String)>) {
                 draft.set("docs", Value::Text(text.trim().to_owned()));
             }
             "runbook_url" => draft.remark(format!(
-                "its runbook_url `{text}` is no link as it stands: `docs:` takes one"
+                "its runbook_url `{}` is no link as it stands: `docs:` takes one",
+                settings::without_login(text)
             )),
             other => left.push(other),
         }

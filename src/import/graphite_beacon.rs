@@ -13,7 +13,7 @@ use super::draft::{Draft, Found, Item, Refused, ago};
 use super::foreign::{self, Object, Unreadable, list, text, truth, unknown};
 use super::region::Region;
 use super::yaml::Value;
-use super::{Origin, span};
+use super::{Origin, settings, span};
 use rule::{Level, Rule};
 
 /// Keys of an alert that are read.
@@ -68,6 +68,9 @@ const FILE: &[&str] = &[
     "warning_handlers",
     "normal_handlers",
 ];
+
+/// Rules of one alert.
+const MOST_RULES: usize = 100;
 
 /// Reads a configuration of graphite-beacon.
 ///
@@ -164,7 +167,11 @@ fn item(file: &Object, alert: &Object, index: usize, names: &mut Vec<(String, St
     let source = text(alert, "source").unwrap_or_else(|| "graphite".to_owned());
     let rules = foreign::texts(alert, "rules");
     let said = || {
-        let query = text(alert, "query").map(|query| format!("query: {query}"));
+        let query = text(alert, "query").map(|query| match source.as_str() {
+            "url" => settings::address(&query).map_or_else(String::new, |(url, _)| url),
+            _ => query,
+        });
+        let query = query.map(|query| format!("query: {query}"));
         let rules = rules.iter().map(|rule| format!("rule: {rule}"));
         query.into_iter().chain(rules).collect::<Vec<_>>()
     };
@@ -238,6 +245,9 @@ fn draft(file: &Object, alert: &Object, name: String, rules: &[String]) -> Resul
 fn thresholds(draft: &mut Draft, rules: &[String]) -> Result<(), String> {
     let (mut warning, mut critical) = (Region::none(), Region::none());
     let mut left: Vec<String> = Vec::new();
+    if rules.len() > MOST_RULES {
+        return Err(format!("it has more than {MOST_RULES} rules"));
+    }
     for text in rules {
         match Rule::parse(text) {
             Ok(rule) => match rule.level {

@@ -164,7 +164,9 @@ fn of_objects(text: &str) -> Found {
             let line = Line {
                 name: Some(name_of(service, host.as_deref())),
                 place: format!("line {}", service.line),
-                words: words::split(&filled).and_then(filled_in),
+                words: filled
+                    .and_then(|filled| words::split(&filled))
+                    .and_then(filled_in),
             };
             found.items.push(item(line, &mut addresses, |draft| {
                 service::add(draft, service, host.as_deref())
@@ -199,10 +201,8 @@ fn unknown_command(service: &Object, name: &str) -> Item {
         name: described(service),
         place: Some(format!("line {}", service.line)),
         why: format!("its command `{name}` is not defined in this file: put both into one"),
-        said: vec![format!(
-            "check_command: {}",
-            service.get("check_command").unwrap_or_default()
-        )],
+        // what its arguments are, only the command knows: one may be a password
+        said: Vec::new(),
     })
 }
 

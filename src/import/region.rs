@@ -130,9 +130,7 @@ impl Comparison {
             Self::Below => left < right,
             Self::AtMost => left <= right,
             // exact on purpose, as the programs compare
-            #[allow(clippy::float_cmp, reason = "states and counts")]
             Self::Equal => left == right,
-            #[allow(clippy::float_cmp, reason = "states and counts")]
             Self::NotEqual => left != right,
         }
     }

@@ -17,6 +17,19 @@ pub fn address(text: &str) -> Option<(String, Option<String>)> {
     Some((url.as_str().trim_end_matches('/').to_owned(), user))
 }
 
+/// `https://user:password@host` without what stands before the host.
+pub fn without_login(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else {
+        return word.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://***@{host}{path}"),
+        None => word.to_owned(),
+    }
+}
+
 /// The address of a Graphite: what stands before `/render`.
 pub fn graphite(text: &str) -> Option<(String, Option<String>)> {
     let (url, user) = address(text)?;

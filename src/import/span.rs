@@ -9,11 +9,6 @@ const LONGEST: f64 = 10.0 * 365.0 * 86_400.0;
 pub fn of(amount: f64, seconds: f64) -> Option<Duration> {
     let total = amount * seconds;
     let sound = total.is_finite() && (0.0..=LONGEST).contains(&total);
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it was just seen to be in range"
-    )]
     sound.then(|| Duration::from_millis((total * 1000.0).round() as u64))
 }
 

@@ -123,6 +123,9 @@ fn grafana((name, target, value): &One) -> Value {
 }
 
 proptest! {
+    // each reads configurations
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn alerts_of_graphite_beacon_come_out_as_they_went_in(ones in ones()) {
         let mut seen = HashSet::new();

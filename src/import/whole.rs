@@ -128,11 +128,12 @@ fn taken_draft(item: &mut Item) -> Option<&mut Draft> {
 /// Writes, and reads back with our own reader; what that refuses is refused here.
 fn sound(origin: Origin, found: &mut Found) -> Result<String, Unreadable> {
     name_soundly(&mut found.items);
-    for item in &mut found.items {
-        if let Item::Taken(draft) = item
-            && let Err(why) = read_back(&alone(draft))
-        {
-            refuse(item, why);
+    // one by one only where it is not enough to look once
+    if read_back(&alone(found.items.iter())).is_err() {
+        for item in &mut found.items {
+            if let Err(why) = read_back(&alone([&*item])) {
+                refuse(item, why);
+            }
         }
     }
     name_apart(&mut found.items);
@@ -207,20 +208,19 @@ fn has_alerts(yaml: &str) -> bool {
 
 const ALERTS: &str = "alerts:";
 
-/// A file of one alert, switched on.
-fn alone(draft: &Draft) -> String {
+/// The alerts by themselves, switched on, under names that none shares with another.
+fn alone<'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
     let mut out = format!("{ALERTS}\n");
-    let on = Draft {
-        name: draft.name.clone(),
-        keys: draft
-            .keys
-            .iter()
-            .filter(|(key, _)| *key != "enabled")
-            .cloned()
-            .collect(),
-        ..Draft::default()
-    };
-    taken(&mut out, &on);
+    for (number, item) in (1_usize..).zip(items) {
+        let Item::Taken(draft) = item else { continue };
+        let keys = draft.keys.iter().filter(|(key, _)| *key != "enabled");
+        let on = Draft {
+            name: format!("{number} {}", draft.name),
+            keys: keys.cloned().collect(),
+            ..Draft::default()
+        };
+        taken(&mut out, &on);
+    }
     out
 }
 

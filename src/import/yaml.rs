@@ -5,10 +5,13 @@
 //! a comment is one harmless line, so that no name can end the comment. It
 //! knows no key and no origin.
 
-use crate::deliver::text::clean;
+use crate::deliver::text::{clean, clip};
 
 /// Columns after which a comment goes on in the next line.
 const WIDTH: usize = 110;
+
+/// Characters of a comment: more is none that a person reads.
+const LONGEST: usize = 2000;
 
 /// Words that YAML or our reader takes for truth or nothing; numbers begin with none of these letters.
 const WORDS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"];
@@ -133,6 +136,7 @@ fn block(text: &str, indent: usize) -> Option<String> {
 pub fn comment(out: &mut String, indent: usize, lead: &str, text: &str) {
     let hang = lead.chars().count();
     let text = clean(text);
+    let text = clip(&text, LONGEST);
     let mut line = String::new();
     let mut first = true;
     let mut flush = |line: &mut String| {

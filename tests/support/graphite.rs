@@ -255,6 +255,7 @@ struct World {
     post_refused: Option<u16>,
     json_only: bool,
     no_alias_sub: bool,
+    functions: Option<Vec<String>>,
     requests: Vec<Request>,
     /// Of right answers with data: when they were asked for, and written.
     answered: Vec<(Instant, Instant)>,
@@ -341,6 +342,11 @@ impl Graphite {
     /// Everything but json is refused with 400, as VictoriaMetrics does.
     pub fn json_only(&self, only: bool) {
         self.world().json_only = only;
+    }
+
+    /// Lists these functions, and no others; before, there is no list.
+    pub fn list_functions(&self, names: &[&str]) {
+        self.world().functions = Some(names.iter().map(|name| (*name).to_owned()).collect());
     }
 
     /// `aliasSub` is refused with 400, as by a server that has no such function.
@@ -698,6 +704,11 @@ impl World {
     }
 
     fn right_answer(&self, request: &Request) -> Answer {
+        if let ("/functions", Some(names)) = (request.path.as_str(), &self.functions) {
+            let described = |name: &String| (name.clone(), json!({"name": name, "params": []}));
+            let listed: serde_json::Map<_, _> = names.iter().map(described).collect();
+            return Answer::new(200, "application/json", json!(listed).to_string());
+        }
         if !matches!(request.path.as_str(), "/render" | "/render/") {
             return Answer::new(404, "text/html", "not found");
         }

@@ -94,7 +94,7 @@ fn keeper(writer: Writer, health: Arc<Health>) -> (Keeper, Arc<Group>) {
     let setup = agent::setup(&config);
     let world = World::new(setup, Saved::default(), now());
     let (changed, _) = watch::channel(0);
-    let keeper = Keeper::new(world, agent::base(&config), writer, health, changed);
+    let keeper = Keeper::new(world, agent::shown(&config), writer, health, changed);
     (keeper, Arc::clone(&config.groups[0]))
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::shape::{items, list, object, text};
+use super::shape::{items, list, object, or_nothing, text};
 use crate::config::packs::{self, Described, Pack};
 use crate::config::params::DISABLE;
 
@@ -16,11 +16,11 @@ pub fn section() -> Value {
         .collect();
     let mut with = object(with, &[]);
     if let Some(with) = with.as_object_mut() {
-        let mut file = object(Map::from_iter([(DISABLE.to_owned(), disable())]), &[]);
-        if let Some(file) = file.as_object_mut() {
-            file.insert("additionalProperties".to_owned(), text());
-        }
-        super::shape::or_nothing(&mut file);
+        let file = json!({
+            "type": ["object", "null"],
+            "properties": {DISABLE: disable()},
+            "additionalProperties": text(),
+        });
         with.insert("patternProperties".to_owned(), json!({"/": file}));
         with.insert("minProperties".to_owned(), json!(1));
         with.insert("maxProperties".to_owned(), json!(1));
@@ -49,6 +49,7 @@ fn parameters(pack: &Pack) -> Value {
 
 fn disable() -> Value {
     let mut shape = items(text(), 0);
+    or_nothing(&mut shape);
     if let Some(shape) = shape.as_object_mut() {
         let about = "Names of alerts that are left out.";
         shape.insert("description".to_owned(), json!(about));

@@ -735,3 +735,25 @@ fn what_is_no_secret_is_shown() {
         );
     }
 }
+
+#[test]
+fn a_warning_that_there_is_not_cannot_be_allowed() {
+    check(
+        "allow: GP0I2",
+        "10: `allow` of alert `Load`: there is no warning `GP0I2`",
+    );
+    let text = format!(
+        "{HEAD}allow: [GP001, GP1]\ndefaults: {{allow: [no-receiver]}}\nroutes: [{{notify: a, allow: gp012}}]\nalerts: [{{name: L, target: a.b, warning: 1}}]\n"
+    );
+    let printed = printed(&text);
+    for part in [
+        "alerts.yml:3:16: `allow`: there is no warning `GP1`",
+        "alerts.yml:4:20: `allow` of `defaults`: there is no warning `no-receiver`",
+        "alerts.yml:5:29: `allow` of route 1: there is no warning `gp012`",
+        "hint: did you mean `GP012`?",
+        "hint: known codes: `GP001`, ",
+    ] {
+        assert!(printed.contains(part), "no {part}:\n{printed}");
+    }
+    assert_eq!(printed.matches("error: ").count(), 3, "{printed}");
+}

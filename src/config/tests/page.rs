@@ -48,22 +48,6 @@ fn the_page_names_every_key() {
     }
 }
 
-#[test]
-fn the_page_names_every_warning() {
-    for code in [
-        "no-receiver",
-        "single-receiver",
-        "shared-key",
-        "plain-http-password",
-        "plain-smtp-password",
-        "graphite-render",
-        "retired-key",
-        "nominal",
-    ] {
-        assert!(PAGE.contains(&format!("`{code}`")), "{code}");
-    }
-}
-
 /// Loads `lines` with what the examples of the page refer to.
 fn accepts(example: &str, lines: &str) {
     let variables = [

@@ -437,20 +437,20 @@ fn doubtful_set_ups_are_warned_of() {
     };
     assert_eq!(
         codes(&format!("graphite: {{url: http://g}}\n{LOAD}")),
-        ["no-receiver"]
+        [Code::NoReceiver]
     );
     assert_eq!(
         codes(&format!(
             "graphite: {{url: http://g}}\nreceivers: {{a: {{console: }}}}\n{LOAD}"
         )),
-        ["single-receiver"]
+        [Code::SingleReceiver]
     );
-    assert_eq!(codes(&format!("{HEAD}{LOAD}")), [""; 0]);
+    assert_eq!(codes(&format!("{HEAD}{LOAD}")), []);
     assert_eq!(
         codes(&format!(
             "graphite: {{url: \"http://u:p@g.example.com\"}}\nreceivers: {{a: {{console: }}, b: {{console: }}}}\n{LOAD}"
         )),
-        ["plain-http-password"]
+        [Code::PlainHttpPassword]
     );
 }
 
@@ -465,8 +465,92 @@ fn two_receivers_at_one_key_are_warned_of() {
             .iter()
             .map(|problem| (problem.code, problem.at))
             .collect::<Vec<_>>(),
-        [(Some("shared-key"), Some((4, 3)))]
+        [(Some(Code::SharedKey), Some((4, 3)))]
     );
+}
+
+/// The codes of what is warned of.
+fn warned(text: &str) -> Vec<String> {
+    let warnings = sound(text).warnings;
+    let codes = warnings.iter().filter_map(|problem| problem.code);
+    codes.map(|code| code.to_string()).collect()
+}
+
+#[test]
+fn a_warning_can_be_allowed_where_it_stands() {
+    let old = "redis_url: redis://localhost";
+    let smtp = "smtp: 'smtp://u:p@mail.example.com'";
+    let mail = |smtp: &str| format!("email: {{to: a@b.c, from: a@b.c{smtp}}}");
+    for (allowed, text) in [
+        (
+            "GP001",
+            format!("graphite: {{url: http://g}}\nALLOW\n{LOAD}"),
+        ),
+        (
+            "GP002",
+            format!("graphite: {{url: http://g}}\nreceivers: {{a: {{console: }}}}\nALLOW\n{LOAD}"),
+        ),
+        (
+            "GP003",
+            format!(
+                "graphite: {{url: http://g}}\nreceivers: {{a: {{pagerduty: {{routing_key: k}}}}, b: {{pagerduty: {{routing_key: k}}, ALLOW}}}}\n{LOAD}"
+            ),
+        ),
+        (
+            "GP003",
+            format!(
+                "graphite: {{url: http://g}}\npagerduty_key: k\nreceivers: {{b: {{pagerduty: {{routing_key: k}}}}}}\nALLOW\n{LOAD}"
+            ),
+        ),
+        (
+            "GP004",
+            format!(
+                "graphite: {{url: 'http://u:p@g.example.com'}}\nreceivers: {{a: {{console: }}, b: {{console: }}}}\nALLOW\n{LOAD}"
+            ),
+        ),
+        ("GP005", format!("{HEAD}{smtp}\nALLOW\n{LOAD}")),
+        (
+            "GP005",
+            format!(
+                "graphite: {{url: http://g}}\nreceivers: {{a: {{console: }}, b: {{{}, ALLOW}}}}\n{LOAD}",
+                mail(&format!(", {smtp}"))
+            ),
+        ),
+        (
+            "GP006",
+            format!(
+                "graphite: {{url: http://g/render}}\nreceivers: {{a: {{console: }}, b: {{console: }}}}\nALLOW\n{LOAD}"
+            ),
+        ),
+        ("GP007", format!("{HEAD}{old}\nALLOW\n{LOAD}")),
+        ("GP007", format!("{HEAD}{LOAD}  hipchat_room: x\n  ALLOW\n")),
+        (
+            "GP007",
+            format!("{HEAD}defaults: {{hipchat_room: x, ALLOW}}\n{LOAD}"),
+        ),
+    ] {
+        let with = |code: &str| warned(&text.replace("ALLOW", &format!("allow: {code}")));
+        assert_eq!(with("[]"), [allowed], "{text}");
+        assert_eq!(with(allowed), [""; 0], "{text}");
+        assert_eq!(with("[GP010, GP029]"), [allowed], "{text}");
+    }
+}
+
+#[test]
+fn what_the_top_level_allows_no_alert_is_allowed_by_it() {
+    let text = format!("{HEAD}allow: GP007\n{LOAD}  hipchat_room: x\n");
+    assert_eq!(warned(&text), ["GP007"]);
+}
+
+#[test]
+fn a_warning_is_printed_with_its_code() {
+    insta::assert_snapshot!(printed(&format!("{HEAD}redis_url: redis://r\n{LOAD}")), @r"
+    warning: alerts.yml:3:1: `redis_url` has no effect any more [GP007]
+        redis_url: ***
+        ^
+
+    hint: state is kept in a file of its own (`store:`); Redis is not needed
+    ");
 }
 
 mod predecessor {
@@ -544,9 +628,9 @@ alerts:
         assert_eq!(
             warned,
             [
-                (2, "plain-http-password"),
-                (7, "retired-key"),
-                (8, "retired-key")
+                (2, Code::PlainHttpPassword),
+                (7, Code::RetiredKey),
+                (8, Code::RetiredKey)
             ]
         );
     }
@@ -609,7 +693,7 @@ alerts:
             loaded
                 .warnings
                 .iter()
-                .any(|problem| problem.code == Some("nominal"))
+                .any(|problem| problem.code == Some(Code::RetiredKey))
         );
     }
 

@@ -88,6 +88,19 @@ fn a_file_is_used_with_its_defaults_and_with_other_values() {
 }
 
 #[test]
+fn a_used_file_is_watched() {
+    let loaded = bench("use: [./packs/queues.yml]\n")
+        .load(&["alerts.yml"])
+        .unwrap();
+    assert!(
+        loaded
+            .files
+            .iter()
+            .any(|file| file.ends_with("packs/queues.yml"))
+    );
+}
+
+#[test]
 fn a_file_with_parameters_can_be_given_by_itself() {
     let loaded = bench("").load(&["alerts.yml", "packs/queues.yml"]).unwrap();
     assert_eq!(alerts_of(&loaded).len(), 2);
@@ -170,6 +183,22 @@ fn a_used_file_that_lies_in_a_folder_of_the_configuration_is_no_file_of_its_own(
         .load(&["c"])
         .unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(alerts_of(&loaded).len(), 2);
+    // nor is what it uses there by itself, and what is wrong with it is told once
+    let uses =
+        "params: {prefix: none}\nuse: [{./queues.yml: {prefix: \"${param:prefix}\", disable: }}]\n";
+    std::fs::write(bench.path("c/packs/b.yml"), uses).unwrap();
+    let main = format!("{HEAD}use: [{{./packs/b.yml: {{prefix: eu.*}}}}]\n");
+    std::fs::write(bench.path("c/alerts.yml"), main).unwrap();
+    let loaded = bench
+        .load(&["c"])
+        .unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(alerts_of(&loaded)[1..], ["Workers eu.*.workers < 1"]);
+    std::fs::write(
+        bench.path("c/packs/b.yml"),
+        uses.replace("prefix: none", "prefix: none, x: 1"),
+    )
+    .unwrap();
+    assert_eq!(bench.printed(&["c"]).matches("error: ").count(), 1);
 }
 
 #[test]
@@ -219,6 +248,24 @@ fn a_value_that_stands_where_a_secret_belongs_is_hidden_where_it_was_given() {
         printed.contains("alerts.yml:3:") && !printed.contains("hushed"),
         "{printed}"
     );
+}
+
+#[test]
+fn a_variable_that_reaches_a_secret_through_a_parameter_is_withheld_from_programs() {
+    let text = "params: {whom: \"${PAGED}\", run: \"${SHOWN}\"}\n\
+        graphite: {url: http://g.example.com}\n\
+        receivers:\n\
+        \x20 program: {command: {run: [\"${param:run}\"]}}\n\
+        \x20 oncall: {pagerduty: {routing_key: \"${param:whom}\"}}\n\
+        alerts: [{name: A, target: a.b, critical: 1}]\n";
+    let bench = Bench::new(&[("alerts.yml", text)]);
+    let bench = bench.with_env("PAGED", "word").with_env("SHOWN", "true");
+    let loaded = bench.load(&["alerts.yml"]).unwrap();
+    let destination = &loaded.config.receivers[0].destination;
+    let crate::deliver::settings::Destination::Command(command) = destination else {
+        panic!("{destination:?}");
+    };
+    assert!(command.withheld.contains("PAGED") && !command.withheld.contains("SHOWN"));
 }
 
 #[test]

@@ -40,6 +40,8 @@ struct Judged {
 
 /// Nodes that lead from one to the next; more is a circle.
 const DEEPEST: usize = 16;
+/// Classic conditions of one rule.
+const MOST_CONDITIONS: usize = 100;
 
 /// Reads the chain of `rule`.
 ///
@@ -236,18 +238,11 @@ fn value(
         other => return Err(format!("its reducer `{other}` has no equal")),
     };
     let settings = model.get("settings").and_then(Json::as_object);
-    match settings
-        .and_then(|settings| text(settings, "mode"))
-        .unwrap_or_default()
-        .as_str()
-    {
-        "replaceNN" => {
-            return Err(
-                "it replaces nulls with a number: `transformNull()` in the target does that"
-                    .to_owned(),
-            );
-        }
-        _ => {}
+    let mode = settings.and_then(|settings| text(settings, "mode"));
+    if mode.as_deref() == Some("replaceNN") {
+        return Err(
+            "it replaces nulls with a number: `transformNull()` in the target does that".to_owned(),
+        );
     }
     Ok((query, Some(reduce), remarks))
 }
@@ -369,6 +364,9 @@ fn math(nodes: &[&Object], model: &Object, depth: usize) -> Result<Judged, Strin
 /// Conditions of the old kind: each reduces a query and compares; `and` and `or` from left to right.
 fn classic(nodes: &[&Object], model: &Object) -> Result<Judged, String> {
     let conditions = model.get("conditions").and_then(Json::as_array);
+    if conditions.is_some_and(|conditions| conditions.len() > MOST_CONDITIONS) {
+        return Err(format!("it has more than {MOST_CONDITIONS} conditions"));
+    }
     let mut region: Option<Region> = None;
     let mut about: Option<(String, &'static str)> = None;
     let mut remarks = vec![

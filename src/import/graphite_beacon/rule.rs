@@ -52,6 +52,9 @@ const UNITS: [(&str, f64, Option<&str>); 24] = [
 /// The longer of two that begin alike stands first.
 const COMPARISONS: [&str; 6] = [">=", "<=", "==", "!=", ">", "<"];
 
+/// Comparisons in a rule.
+const MOST: usize = 100;
+
 const HISTORICAL: &str = "it compares with the average of past values, which has no equal: compare within the target, such as `divideSeries(a, timeShift(a, '1d'))`";
 
 impl Rule {
@@ -76,7 +79,7 @@ impl Rule {
             rest.ok_or("expected `critical:` or `warning:` at its beginning")?;
         let mut region: Option<Region> = None;
         let mut and = true;
-        loop {
+        for _ in 0..MOST {
             let (part, after) = comparison(rest)?;
             region = Some(match region {
                 None => part,
@@ -84,7 +87,10 @@ impl Rule {
                 Some(before) => before.or(&part),
             });
             if after.is_empty() {
-                break;
+                return Ok(Self {
+                    level,
+                    region: region.unwrap_or_else(Region::none),
+                });
             }
             (and, rest) = match (after.strip_prefix("AND"), after.strip_prefix("OR")) {
                 (Some(rest), _) => (true, rest.trim_start()),
@@ -92,10 +98,7 @@ impl Rule {
                 _ => return Err(format!("`{after}` is not understood")),
             };
         }
-        Ok(Self {
-            level,
-            region: region.unwrap_or_else(Region::none),
-        })
+        Err(format!("it has more than {MOST} comparisons"))
     }
 }
 
@@ -239,5 +242,7 @@ mod tests {
             "expected `critical:` or `warning:` at its beginning",
         );
         check("warning: > 5 / 0", "its number is not finite");
+        let long = format!("warning: > 5{}", " OR > 5".repeat(100_000));
+        check(&long, "it has more than 100 comparisons");
     }
 }

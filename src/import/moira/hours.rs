@@ -39,10 +39,6 @@ pub fn set(draft: &mut Draft, sched: &Json) {
 fn hours(sched: &Json) -> Result<Option<(String, String)>, String> {
     let whole = |key: &str, default: f64| {
         let value = number(sched.get(key)).unwrap_or(default);
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "it was just seen to be in range"
-        )]
         match value.fract() == 0.0 && value.abs() <= 10_000.0 {
             true => Ok(value as i64),
             false => Err(format!("its {key} is no number of minutes")),

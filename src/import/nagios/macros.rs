@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use super::objects::Object;
 use super::service::described;
 
+/// Bytes of a command line.
+const LONGEST: usize = 64 << 10;
+
 /// The names between two `$` of a text, in order; `$$` is a `$`.
 pub fn macros(text: &str) -> Vec<String> {
     let pieces: Vec<&str> = text.split('$').collect();
@@ -24,13 +27,16 @@ pub fn macros(text: &str) -> Vec<String> {
 }
 
 /// The command line `command` for a service, its arguments and macros filled in; `parts` begins with the command's name.
+///
+/// # Errors
+/// It grows beyond what a command line may be.
 pub fn fill_in(
     command: &str,
     parts: &[String],
     service: &Object,
     host: Option<&str>,
     hosts: &BTreeMap<&str, &Object>,
-) -> String {
+) -> Result<String, String> {
     let about_host = host.and_then(|host| hosts.get(host));
     let of = |name: &str| -> Option<String> {
         if let Some(number) = name.strip_prefix("ARG") {
@@ -56,7 +62,7 @@ pub fn fill_in(
         }
     };
     // arguments may hold macros of their own
-    replaced(&replaced(command, &of), &of)
+    replaced(&replaced(command, &of)?, &of)
 }
 
 fn custom_value(object: &Object, name: &str) -> Option<String> {
@@ -67,10 +73,16 @@ fn custom_value(object: &Object, name: &str) -> Option<String> {
     object.get(key).map(str::to_owned)
 }
 
-fn replaced(text: &str, of: &dyn Fn(&str) -> Option<String>) -> String {
+fn replaced(text: &str, of: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
+        if out.len() > LONGEST {
+            return Err(format!(
+                "its command line is longer than {} KiB once its macros are filled in",
+                LONGEST >> 10
+            ));
+        }
         out.push_str(before);
         let Some((name, tail)) = after.split_once('$') else {
             out.push('$');
@@ -85,7 +97,7 @@ fn replaced(text: &str, of: &dyn Fn(&str) -> Option<String>) -> String {
         rest = tail;
     }
     out.push_str(rest);
-    out
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -114,12 +126,15 @@ mod tests {
         let host = object(&[("address", "192.0.2.1"), ("_Port", "80")]);
         let hosts = BTreeMap::from([("web-1", &host)]);
         let parts = ["x", "1$HOSTNAME$2"].map(str::to_owned);
-        let filled = |command: &str| fill_in(command, &parts, &service, Some("web-1"), &hosts);
+        let filled =
+            |command: &str| fill_in(command, &parts, &service, Some("web-1"), &hosts).unwrap();
         assert_eq!(
             filled("c $ARG1$ $ARG2$ $HOSTADDRESS$ $_HOSTPORT$ $_SERVICEPATH$ $SERVICEDESC$"),
             "c 1web-12  192.0.2.1 80 a.b Load"
         );
         assert_eq!(filled("$USER1$/c a$$b $"), "$USER1$/c a$$b $");
+        let grown = fill_in(&"$ARG1$".repeat(100_000), &parts, &service, None, &hosts);
+        assert!(grown.unwrap_err().contains("longer than 64 KiB"));
         assert_eq!(macros("$USER1$/c a$$b $X$ 5$"), ["USER1", "X"]);
     }
 }

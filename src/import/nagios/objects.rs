@@ -4,7 +4,7 @@
 //! the rest of its line; `#` begins a comment where a line begins, `;` anywhere;
 //! `use` takes what an object does not say from the templates named, the first first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// One object.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,9 @@ pub struct Object {
     /// What it says, templates included once they are filled in.
     pub keys: BTreeMap<String, String>,
 }
+
+/// By kind and name.
+type Templates = HashMap<(String, String), Object>;
 
 /// Templates upon templates; more is a circle.
 const DEEPEST: usize = 16;
@@ -56,13 +59,16 @@ pub fn read(text: &str) -> Vec<Object> {
             None => open = begin(line, number),
         }
     }
-    let templates: Vec<Object> = objects
+    let templates: Templates = objects
         .iter()
-        .filter(|object| object.get("name").is_some())
-        .cloned()
+        .filter_map(|object| {
+            let name = object.get("name")?.to_owned();
+            Some(((object.kind.clone(), name), object.clone()))
+        })
         .collect();
     for object in &mut objects {
-        inherit(object, &templates, DEEPEST);
+        let names = used(object);
+        inherit(object, &names, &templates, &mut HashSet::new(), DEEPEST);
     }
     objects
 }
@@ -115,30 +121,43 @@ fn without_comment(line: &str) -> String {
     kept
 }
 
-fn inherit(object: &mut Object, templates: &[Object], depth: usize) {
+/// The templates that an object names.
+fn used(object: &Object) -> Vec<String> {
+    let names = object.get("use").unwrap_or_default().split(',');
+    names
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// Fills in what `object` does not say; a template that was `seen` has nothing to add.
+fn inherit(
+    object: &mut Object,
+    names: &[String],
+    templates: &Templates,
+    seen: &mut HashSet<String>,
+    depth: usize,
+) {
     let Some(depth) = depth.checked_sub(1) else {
         return;
     };
-    let names: Vec<String> = object
-        .get("use")
-        .unwrap_or_default()
-        .split(',')
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .collect();
     for name in names {
-        let template = templates
-            .iter()
-            .find(|template| template.kind == object.kind && template.get("name") == Some(&*name));
-        let Some(template) = template else { continue };
-        let mut template = template.clone();
-        inherit(&mut template, templates, depth);
-        for (key, value) in template.keys {
+        let Some(template) = templates.get(&(object.kind.clone(), name.clone())) else {
+            continue;
+        };
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        for (key, value) in &template.keys {
             // these are the template's own
             if !["name", "register", "use"].contains(&key.as_str()) {
-                object.keys.entry(key).or_insert(value);
+                object
+                    .keys
+                    .entry(key.clone())
+                    .or_insert_with(|| value.clone());
             }
         }
+        inherit(object, &used(template), templates, seen, depth);
     }
 }
 
@@ -181,5 +200,12 @@ mod tests {
     fn templates_that_use_each_other_end() {
         let text = "define service {\nname a\nuse b\n}\ndefine service {\nname b\nuse a\nx 1\n}\n";
         assert_eq!(read(text)[0].get("x"), Some("1"));
+    }
+
+    #[test]
+    fn the_template_that_is_named_first_wins() {
+        let text = "define service {\nname a\nuse c\n}\ndefine service {\nname b\nx 2\n}\n\
+            define service {\nname c\nx 1\n}\ndefine service {\nuse a,b,a,b\n}\n";
+        assert_eq!(read(text)[3].get("x"), Some("1"));
     }
 }

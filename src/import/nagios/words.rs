@@ -1,5 +1,7 @@
 //! A command line as a shell parts it into words, up to where it would redirect or go on.
 
+use crate::import::settings::without_login;
+
 /// The words of `line`.
 ///
 /// # Errors
@@ -65,19 +67,6 @@ pub fn shown(words: &[String]) -> String {
         hide = secret.contains(&word.as_str());
     }
     shown.join(" ")
-}
-
-/// `https://user:password@host` without what stands before the host.
-fn without_login(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else {
-        return word.to_owned();
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://***@{host}{path}"),
-        None => word.to_owned(),
-    }
 }
 
 #[cfg(test)]
