@@ -11,6 +11,7 @@ pub mod graphite;
 pub mod now;
 pub mod play;
 pub mod redirect;
+pub mod replay;
 pub mod secret;
 pub mod store;
 pub mod testing;
