@@ -9,6 +9,7 @@
 
 mod support;
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use graphite_pager::agent::fetch::{Known, fetch};
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use support::agent::{Finished, Setup};
 use support::graphite::{Failure, Graphite, Series, epoch_now};
 use support::sink::Sink;
+use support::{http, poll};
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
@@ -125,7 +127,7 @@ fn incidents_are_listed_with_when_how_long_and_who_was_told() {
     assert_eq!(told[0]["receiver"], "screen");
     let total = &report["receivers"][0];
     let expected =
-        json!({"receiver": "screen", "messages": 4, "calls": 2, "calls_at_night": 1, "nights": 1});
+        json!({"receiver": "screen", "messages": 4, "pages": 2, "pages_at_night": 1, "nights": 1});
     assert_eq!(*total, expected);
     assert_eq!(report["offenders"][0]["incidents"], 2);
 }
@@ -160,8 +162,8 @@ fn nights_are_those_of_the_time_zone_that_is_named() {
     // 03:00 and 12:00 UTC are noon and 21:00 in Tokyo
     let arguments = ["--format", "json", "--timezone", "Asia/Tokyo"];
     let report = report(&replay(&graphite, &[LOAD], span, &arguments));
-    assert_eq!(report["receivers"][0]["calls"], 2);
-    assert_eq!(report["receivers"][0]["calls_at_night"], 0);
+    assert_eq!(report["receivers"][0]["pages"], 2);
+    assert_eq!(report["receivers"][0]["pages_at_night"], 0);
 }
 
 #[test]
@@ -428,6 +430,166 @@ fn ctrl_c_keeps_what_is_there() {
     );
 }
 
+#[test]
+fn another_configuration_is_shown_as_pages_gained_lost_and_moved() {
+    let begin = midnight(2);
+    let graphite = a_day(begin);
+    let setup = replay_of(
+        &configuration(&graphite, &[LOAD]),
+        (begin, begin + DAY),
+        &["--compare", "other.yml"],
+    );
+    // later, no warning any more, and one alert more
+    let later = "name: Load, target: load, critical: 20, for: 10m";
+    let low = "name: Low, target: load, critical: '< 5', for: 4h";
+    setup.write("other.yml", &configuration(&graphite, &[later, low]));
+    let done = setup.run();
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""), "{done:?}");
+    let first = done.stdout.lines().next().unwrap();
+    assert!(
+        first.starts_with("2 pages gained, 1 lost, 1 moved, from "),
+        "{}",
+        done.stdout
+    );
+    let signs: Vec<&str> = done
+        .stdout
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|line| line.0)
+        .collect();
+    for sign in ["+", "-", "~"] {
+        assert!(signs.contains(&sign), "{}", done.stdout);
+    }
+    assert!(done.stdout.contains("2 -> 3"), "{}", done.stdout);
+    // the target that both watch was asked for once
+    assert_eq!(graphite.requests_for("load").len(), 2);
+}
+
+#[test]
+fn a_page_shows_every_series_and_brings_nothing_from_elsewhere() {
+    let begin = midnight(2);
+    let graphite = a_day(begin);
+    let name = "<script>alert(1)</script>";
+    graphite.put("load", Series::constant(name, 30.0));
+    let setup = replay_of(
+        &configuration(&graphite, &[LOAD]),
+        (begin, begin + DAY),
+        &["--html", "page.html"],
+    );
+    let done = setup.run();
+    assert_eq!((done.code, done.stderr.as_str()), (Some(0), ""));
+    let page = std::fs::read_to_string(setup.folder().join("page.html")).unwrap();
+    assert_eq!(page.matches("<svg ").count(), 2);
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    for foreign in ["<script", "http://", "https://", "url(", "@import"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    assert!(page.contains("prefers-color-scheme: dark"));
+    for class in [
+        "rect class=\"critical\"",
+        "rect class=\"warning\"",
+        "line critical",
+        "class=\"values\" d=\"M",
+        "class=\"call\"",
+    ] {
+        assert!(page.contains(class), "{class}");
+    }
+    assert!(page.len() < 100_000, "{}", page.len());
+    let setup = setup.arguments(&[
+        "replay",
+        "-c",
+        "alerts.yml",
+        "--from",
+        "-1h",
+        "--html",
+        "no/such/folder.html",
+    ]);
+    let done = setup.run();
+    assert_eq!(done.code, Some(1));
+    assert!(
+        done.stderr.contains("cannot write `no/such/folder.html`"),
+        "{}",
+        done.stderr
+    );
+}
+
+/// A day with one long trouble at 10:00, and every hour a moment of 15.
+fn a_noisy_day(begin: i64) -> Graphite {
+    let graphite = Graphite::start();
+    let values = (-10..DAY / MINUTE + 60).map(|minute| match (minute, minute.rem_euclid(60)) {
+        (600..660, _) => Some(12.0),
+        (_, 30..35) => Some(15.0),
+        _ => Some(1.0),
+    });
+    let series = Series::starting("web-1", begin - 10 * MINUTE, &values.collect::<Vec<_>>());
+    graphite.set("load", vec![series]);
+    graphite
+}
+
+#[test]
+fn a_suggestion_calls_less_and_catches_what_must_be_caught() {
+    let begin = midnight(2);
+    let graphite = a_noisy_day(begin);
+    let load = "name: Load, target: load, warning: 5, critical: 10, every: 2m";
+    let trouble = (begin + 10 * HOUR).to_string();
+    let suggest = |arguments: &[&str]| {
+        let text = configuration(&graphite, &[load]);
+        let given = [&["--suggest", "Load"], arguments].concat();
+        replay_of(&text, (begin, begin + DAY), &given).run()
+    };
+    let done = suggest(&[
+        "--at-most",
+        "8",
+        "--must-catch",
+        &trouble,
+        "--format",
+        "json",
+    ]);
+    let found = report(&done);
+    assert!(!done.stderr.contains("warning"), "{}", done.stderr);
+    let now = found["candidates"].as_array().unwrap();
+    let now = now.iter().find(|one| one["present"] == true).unwrap();
+    assert_eq!(
+        (&now["pages"], &now["caught"]),
+        (&json!(24), &json!(1)),
+        "{now}"
+    );
+    let suggestion = &found["suggestion"];
+    assert_eq!(
+        (&suggestion["pages"], &suggestion["caught"]),
+        (&json!(1), &json!(1)),
+        "{found}"
+    );
+    assert!(suggestion["for"].as_u64().unwrap() >= 120, "{suggestion}");
+    let done = suggest(&["--at-most", "8", "--must-catch", &trouble]);
+    let first = done.stdout.lines().next().unwrap();
+    assert!(
+        first.starts_with("alert `Load`: `critical: \">= "),
+        "{}",
+        done.stdout
+    );
+    assert!(
+        first.ends_with("would have given 7 pages a week, 1 of 1 caught"),
+        "{first}"
+    );
+    assert!(done.stdout.contains("now "), "{}", done.stdout);
+    // nothing happened then
+    let quiet = (begin + 5 * HOUR).to_string();
+    let done = suggest(&["--at-most", "1", "--must-catch", &quiet]);
+    assert!(
+        done.stdout
+            .starts_with("alert `Load`: nothing that was tried gives at most 1 pages"),
+        "{}",
+        done.stdout
+    );
+    let done = suggest(&["--must-catch", "-400d"]);
+    assert!(
+        done.stderr.contains("is not within what is replayed"),
+        "{}",
+        done.stderr
+    );
+}
+
 // --- honesty --------------------------------------------------------------------------------
 
 /// Alerts that read their windows in every way.
@@ -599,4 +761,63 @@ fn a_running_agent_and_the_replay_of_its_time_agree_to_the_second() {
         (text("says"), text("level"), seconds(&told["at"]))
     });
     assert_eq!(told.collect::<Vec<_>>(), lived);
+}
+
+// --- the real Graphite ----------------------------------------------------------------------
+
+/// Sends history to carbon, and waits until Graphite shows the last of it.
+fn feed(metric: &str, points: &[(i64, f64)]) {
+    let service = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+    let mut carbon = std::net::TcpStream::connect(service("CARBON_TEST_ADDR")).unwrap();
+    for (at, value) in points {
+        writeln!(carbon, "{metric} {value} {at}").unwrap();
+    }
+    drop(carbon);
+    let (at, value) = points.last().unwrap();
+    let graphite = service("GRAPHITE_TEST_URL");
+    let url = format!(
+        "{graphite}/render?target={metric}&format=raw&from={}&until={at}&noCache=1",
+        at - MINUTE
+    );
+    let shown = || {
+        let text = http::get(&url).text();
+        text.trim_end()
+            .ends_with(&format!("{value:?}"))
+            .then_some(())
+    };
+    poll(support::DEADLINE, shown)
+        .unwrap_or_else(|| panic!("{metric}: {}", http::get(&url).text()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the real Graphite: GRAPHITE_TEST_URL, CARBON_TEST_ADDR"]
+async fn the_real_graphite_shows_the_same_hour_live_and_in_pieces() {
+    let metric = format!("replayed.m{}", epoch_now());
+    let end = epoch_now().div_euclid(MINUTE) * MINUTE;
+    let begin = end - 2 * HOUR;
+    // high for six of each twenty minutes, with a gap in each
+    let points = (0..120).zip(noise(7)).filter_map(|(minute, value)| {
+        let level = if minute % 20 < 6 { 80.0 } else { 10.0 };
+        (minute % 20 != 13).then_some((begin + minute * MINUTE, level + value / 10.0))
+    });
+    feed(&metric, &points.collect::<Vec<_>>());
+    let url = std::env::var("GRAPHITE_TEST_URL").unwrap();
+    let text = format!(
+        "graphite: {{url: '{url}'}}\nlisten: off\nreceivers: {{screen: {{console: {{}}}}}}\nalerts:\n\
+         - {{name: Newest, target: '{metric}', warning: 40, critical: 70, every: 30s}}\n\
+         - {{name: Moving, target: 'alias(movingAverage({metric}, 5), \"m\")', warning: 40, critical: 60, every: 1m}}\n\
+         - {{name: Shifted, target: 'alias(diffSeries({metric}, timeShift({metric}, \"10min\")), \"d\")', warning: 20, critical: 40, reduce: max, from: -10min}}\n"
+    );
+    let setup = Setup::new(&text);
+    let path = setup.folder().join("alerts.yml");
+    let config = config::load(&[path], &|_| None).unwrap().config;
+    let client = Client::new(&config.graphite).unwrap();
+    let span = Span {
+        from: Timestamp::from_secs(begin + 30 * MINUTE),
+        until: Timestamp::from_secs(begin + 110 * MINUTE),
+    };
+    let lived = lived(&config, &client, span).await;
+    let replayed = replayed(&config, &client, span).await;
+    assert!(lived.len() > 5, "{lived:#?}");
+    assert_eq!(lived, replayed);
 }

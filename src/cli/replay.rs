@@ -1,6 +1,7 @@
 //! `replay`: what would have been told, had these alerts run over Graphite's history.
 
 use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -17,9 +18,12 @@ use crate::deliver::text;
 use crate::graphite::Client;
 use crate::now::now;
 use crate::replay::report::Report;
-use crate::replay::{self, Feeds, Player, Span, Task, Warning, csv, json, span};
+use crate::replay::values::Values;
+use crate::replay::{self, Feeds, Player, Span, Task, Warning, csv, html, json, span};
 
+mod compare;
 mod progress;
+mod suggest;
 
 /// Rows of the table of worst offenders.
 const OFFENDERS: usize = 10;
@@ -48,6 +52,27 @@ pub struct Options {
     /// How the results are printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    /// What this configuration would have changed: pages gained, lost and moved
+    #[arg(long, value_name = "PATH", conflicts_with = "html")]
+    compare: Option<PathBuf>,
+    /// Suggests a threshold and a `for` for the alert of this name
+    #[arg(long, value_name = "ALERT", conflicts_with_all = ["alert", "compare", "html"])]
+    suggest: Option<String>,
+    /// Pages a week that a suggestion may give [default: 2]
+    #[arg(long, value_name = "N", requires = "suggest")]
+    at_most: Option<f64>,
+    /// Times of incidents that a suggestion must catch, separated by commas
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "suggest",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    must_catch: Vec<String>,
+    /// Writes a page with timelines into this file as well
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// How results are printed.
@@ -78,48 +103,123 @@ pub async fn replay(options: Options) -> ExitCode {
 async fn replayed(options: &Options) -> Result<(), Option<String>> {
     let now = Timestamp::from_secs(now().as_secs());
     let span = span_of(options, now)?;
-    let config = options.paths.load().ok_or(None)?.config;
-    let groups = chosen(&config, options.alert.as_deref())?;
-    let client = Client::new(&config.graphite).map_err(|error| agent::chain(&error))?;
-    let mut feeds = Feeds::default();
-    let sound = groups
-        .iter()
-        .filter(|group| replay::cannot(group).is_none());
-    let sound: Vec<_> = sound.cloned().collect();
-    if sound.is_empty() {
-        let why = groups.iter().find_map(|group| {
-            let why = replay::cannot(group)?;
-            Some(format!("alert `{}`: {why}", group.name))
-        });
-        return Err(why);
+    if let Some(alert) = &options.suggest {
+        let side = Side::new(&options.paths, Some(alert))?;
+        return Ok(suggest::suggest(options, &side, (span, now)).await?);
     }
-    let mut players = [Player::new(&config, sound, span.from, &mut feeds)];
+    let mut sides = vec![Side::new(&options.paths, options.alert.as_deref())?];
+    if let Some(path) = &options.compare {
+        let paths = Paths {
+            config: vec![path.clone()],
+        };
+        // an alert that is in one of the two alone is gained or lost
+        let side = Side::new(&paths, None)?;
+        sides.push(side.only(options.alert.as_deref()));
+    }
+    let mut feeds = Feeds::default();
+    let players = sides.iter().map(|side| side.player(span, &mut feeds));
+    let mut players = players.collect::<Result<Vec<_>, _>>()?;
+    if let ([player], true) = (players.as_mut_slice(), options.html.is_some()) {
+        player.values = Some(Values::new(span));
+    }
+    let reached = run(&sides, (span, now), &mut feeds, &mut players).await?;
+    let mut reports = Vec::new();
+    for (side, player) in sides.iter().zip(&players) {
+        let warnings = replay::warnings(&side.groups, &feeds, player, span);
+        let receivers = side.config.receivers.iter();
+        let receivers = receivers.map(|receiver| &receiver.policy.name);
+        let when = (span, reached, options.timezone);
+        reports.push(Report::new(when, player, receivers, warnings));
+    }
+    show(options, &mut reports, &sides).map_err(Some)
+}
+
+/// Replays all sides, and says how far it is.
+async fn run(
+    sides: &[Side],
+    (span, now): (Span, Timestamp),
+    feeds: &mut Feeds,
+    players: &mut [Player],
+) -> Result<Timestamp, String> {
+    let [side, ..] = sides else {
+        return Ok(span.from);
+    };
+    let graphite = &side.config.graphite;
+    let client = Client::new(graphite).map_err(|error| agent::chain(&error))?;
     let task = Task {
         client: &client,
-        concurrency: config.graphite.concurrency.max(1),
+        concurrency: graphite.concurrency.max(1),
         span,
         now,
         stop: stopped_by_ctrl_c(),
     };
     let mut progress = progress::Progress::new();
-    let reached =
-        replay::replay(&task, &mut feeds, &mut players, &mut |at| progress.show(at)).await;
+    let reached = replay::replay(&task, feeds, players, &mut |at| progress.show(at)).await;
     progress.end();
-    let reached = reached.map_err(|why| format!("no history could be had: {why}"))?;
-    let [player] = &players;
-    let warnings = replay::warnings(&groups, &feeds, player, span);
-    let receivers = config
-        .receivers
-        .iter()
-        .map(|receiver| &receiver.policy.name);
-    let report = Report::new(
-        (span, reached, options.timezone),
-        player,
-        receivers,
-        warnings,
-    );
-    say(&report);
-    print(&report, options.format).map_err(Some)
+    reached.map_err(|why| format!("no history could be had: {why}"))
+}
+
+/// Prints what came of it.
+fn show(options: &Options, reports: &mut [Report<'_>], sides: &[Side]) -> Result<(), String> {
+    match reports {
+        [report] => {
+            say(report);
+            print(report, options.format)?;
+            match (&options.html, sides) {
+                (Some(path), [side, ..]) => write_page(path, &html::write(report, &side.groups)),
+                _ => Ok(()),
+            }
+        }
+        [before, after] => {
+            before.warnings.append(&mut after.warnings);
+            before.warnings.sort();
+            before.warnings.dedup();
+            say(before);
+            let text = compare::print(before, after, options.format);
+            write(&text.map_err(|error| error.to_string())?)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A configuration, and which of its alerts are replayed.
+struct Side {
+    config: Config,
+    groups: Vec<Arc<Group>>,
+}
+
+impl Side {
+    fn new(paths: &Paths, alert: Option<&str>) -> Result<Self, Option<String>> {
+        let config = paths.load().ok_or(None)?.config;
+        let groups = chosen(&config, alert)?;
+        Ok(Self { config, groups })
+    }
+
+    /// Without alerts of other names.
+    fn only(mut self, alert: Option<&str>) -> Self {
+        self.groups
+            .retain(|group| alert.is_none_or(|name| *name == *group.name));
+        self
+    }
+
+    /// Plays those alerts that can be replayed; one at least where there are any.
+    fn player(&self, span: Span, feeds: &mut Feeds) -> Result<Player, String> {
+        let sound = self.groups.iter();
+        let sound = sound.filter(|group| replay::cannot(group).is_none());
+        let sound: Vec<_> = sound.cloned().collect();
+        match self.groups.first() {
+            Some(group) if sound.is_empty() => {
+                let why = replay::cannot(group).unwrap_or_default();
+                Err(format!("alert `{}`: {why}", group.name))
+            }
+            _ => Ok(Player::new(&self.config, sound, span.from, feeds)),
+        }
+    }
+}
+
+fn write_page(path: &Path, page: &str) -> Result<(), String> {
+    std::fs::write(path, page)
+        .map_err(|error| format!("cannot write `{}`: {error}", path.display()))
 }
 
 fn span_of(options: &Options, now: Timestamp) -> Result<Span, String> {
@@ -182,6 +282,11 @@ fn print(report: &Report<'_>, format: Format) -> Result<(), String> {
         Format::Json => json::write(report).map_err(|error| error.to_string())? + "\n",
         Format::Csv => csv::write(report),
     };
+    write(&text)
+}
+
+/// Writes to standard output.
+fn write(text: &str) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // whoever read it has seen enough

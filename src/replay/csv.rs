@@ -30,7 +30,7 @@ pub fn write(report: &Report<'_>) -> String {
     text
 }
 
-fn quoted(field: &str) -> Cow<'_, str> {
+pub(super) fn quoted(field: &str) -> Cow<'_, str> {
     match field.contains(['"', ',', '\r', '\n']) {
         true => format!("\"{}\"", field.replace('"', "\"\"")).into(),
         false => field.into(),

@@ -222,3 +222,92 @@ impl Feed {
         self.present.values().any(|present| present.alive)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn feed() -> Feed {
+        Feed {
+            target: Target::parse("load").unwrap(),
+            reach: Duration::from_secs(300),
+            alerts: vec![Watcher {
+                alert: "Load".into(),
+                every: Some(Duration::from_secs(60)),
+                window: Duration::from_secs(300),
+                settle: None,
+            }],
+            present: HashMap::new(),
+            seen: HashSet::new(),
+            coarse: None,
+            failed: Vec::new(),
+        }
+    }
+
+    fn track(start: i64, step: i64, values: &[f64]) -> Track {
+        Track::Steady {
+            start,
+            step,
+            values: values.into(),
+        }
+    }
+
+    fn day(number: i64) -> (Timestamp, Timestamp) {
+        let day = |number| Timestamp::from_secs(number * 86_400);
+        (day(number), day(number + 1))
+    }
+
+    #[test]
+    fn history_that_is_coarser_than_the_present_is_noted_with_its_time() {
+        let mut feed = feed();
+        feed.shows("a", &track(0, 60, &[1.0]));
+        let name: Arc<str> = "a".into();
+        feed.showed(&name, &track(0, 600, &[1.0]), day(1));
+        feed.showed(&name, &track(0, 600, &[1.0]), day(2));
+        feed.showed(&name, &track(0, 60, &[1.0]), day(3));
+        let expected = Coarse {
+            step: 600,
+            now: Some(60),
+            from: day(1).0,
+            until: day(2).1,
+        };
+        assert_eq!(feed.coarse, Some(expected));
+    }
+
+    #[test]
+    fn history_as_coarse_as_the_present_is_not() {
+        let mut feed = feed();
+        feed.shows("a", &track(0, 600, &[1.0]));
+        feed.showed(&"a".into(), &track(0, 600, &[1.0]), day(1));
+        assert_eq!(feed.coarse, None);
+        // of one that is gone nobody knows; coarser than evaluations is worth a word
+        feed.showed(&"gone".into(), &track(0, 600, &[1.0]), day(1));
+        assert!(feed.coarse.is_some());
+    }
+
+    #[test]
+    fn a_series_that_lives_now_was_not_there_before_its_first_value() {
+        let mut feed = feed();
+        let (new, dead): (Arc<str>, Arc<str>) = ("new".into(), "dead".into());
+        feed.shows("new", &track(0, 60, &[1.0]));
+        feed.shows("dead", &track(0, 60, &[f64::NAN]));
+        let nothing = track(0, 60, &[f64::NAN]);
+        assert_eq!(feed.showed(&new, &nothing, day(1)), Some(None));
+        assert_eq!(feed.showed(&dead, &nothing, day(1)), None);
+        let begins = track(86_400, 60, &[f64::NAN, 2.0]);
+        assert_eq!(feed.showed(&new, &begins, day(1)), Some(Some(86_460)));
+        // once it was there, it stays
+        assert_eq!(feed.showed(&new, &nothing, day(2)), None);
+    }
+
+    #[test]
+    fn failures_that_follow_each_other_are_one() {
+        let mut feed = feed();
+        for number in [1, 2, 4] {
+            feed.failed(day(number).0, day(number).1, "503".to_owned());
+        }
+        let times: Vec<_> = feed.failed.iter().map(|f| (f.from, f.until)).collect();
+        assert_eq!(times, [(day(1).0, day(2).1), day(4)]);
+    }
+}

@@ -52,8 +52,8 @@ struct Told<'a> {
 struct Receiver<'a> {
     receiver: &'a str,
     messages: usize,
-    calls: usize,
-    calls_at_night: usize,
+    pages: usize,
+    pages_at_night: usize,
     nights: usize,
 }
 
@@ -63,12 +63,12 @@ struct Offender<'a> {
     series: &'a str,
     incidents: usize,
     seconds: u64,
-    calls: usize,
+    pages: usize,
     worst: Level,
 }
 
 #[derive(Debug, Serialize)]
-struct Doubt<'a> {
+pub(super) struct Doubt<'a> {
     alert: &'a str,
     text: &'a str,
 }
@@ -126,8 +126,8 @@ fn receivers<'a>(report: &'a Report<'_>) -> Vec<Receiver<'a>> {
     let receivers = report.receivers.iter().map(|(name, total)| Receiver {
         receiver: name,
         messages: total.messages,
-        calls: total.calls,
-        calls_at_night: total.calls_at_night,
+        pages: total.calls,
+        pages_at_night: total.calls_at_night,
         nights: total.nights.len(),
     });
     receivers.collect()
@@ -139,13 +139,13 @@ fn offenders<'a>(report: &'a Report<'_>) -> Vec<Offender<'a>> {
         series: &offender.series,
         incidents: offender.incidents,
         seconds: offender.lasted.as_secs(),
-        calls: offender.calls,
+        pages: offender.calls,
         worst: offender.worst,
     });
     offenders.collect()
 }
 
-fn doubt(warning: &Warning) -> Doubt<'_> {
+pub(super) fn doubt(warning: &Warning) -> Doubt<'_> {
     Doubt {
         alert: &warning.alert,
         text: &warning.text,

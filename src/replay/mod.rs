@@ -10,20 +10,27 @@
 //! - `player.rs`: one configuration, played
 //! - `record.rs`, `totals.rs`, `values.rs`: what came of it
 //! - `doubts.rs`, `warnings.rs`: what makes it doubtful, and that is said
-//! - `report.rs`: what every report says; `json.rs`, `csv.rs`: those for programs
+//! - `report.rs`: what every report says; `json.rs`, `csv.rs`: those for programs;
+//!   `html.rs`, `timeline.rs`: a page; `compare.rs`: two configurations side by side
+//! - `suggest.rs`, `spread.rs`: thresholds that would have called less
 //!
 //! Invariant: what is not known is said. An answer that could not be had counts
 //! as Graphite failing, never as an answer without series.
 
+pub mod compare;
 pub mod csv;
 mod doubts;
 mod feed;
+pub mod html;
 pub mod json;
 mod piece;
 mod player;
 pub mod record;
 pub mod report;
 pub mod span;
+pub mod spread;
+pub mod suggest;
+mod timeline;
 pub mod totals;
 mod track;
 pub mod values;
@@ -112,8 +119,11 @@ pub async fn replay(
         let (piece, count) = Piece::new((from, until), feeds, came);
         answered += count;
         let stopped = || *task.stop.borrow();
+        // several are stopped at the same instant, the end of the piece
+        let alone = players.len() == 1;
+        let stop = || alone && stopped();
         for player in players.iter_mut() {
-            reached = player.go_on(&piece, feeds, &stopped);
+            reached = player.go_on(&piece, feeds, &stop);
         }
         progress(1.0, until);
         if stopped() {
@@ -199,4 +209,26 @@ fn pieces(span: Span, rate: f64) -> Vec<(Timestamp, Timestamp)> {
     begins
         .map(|from| (from, from.plus(length).min(span.until)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn pieces_follow_each_other_from_one_end_to_the_other(seconds in 1..40_000_000_i64, rate in 0.0..1e5_f64) {
+            let span = Span {
+                from: Timestamp::from_secs(1000),
+                until: Timestamp::from_secs(1000 + seconds),
+            };
+            let pieces = pieces(span, rate);
+            prop_assert_eq!(pieces[0].0, span.from);
+            prop_assert_eq!(pieces.last().unwrap().1, span.until);
+            prop_assert!(pieces.windows(2).all(|pair| pair[0].1 == pair[1].0));
+            prop_assert!(pieces.iter().all(|(from, until)| from < until));
+        }
+    }
 }

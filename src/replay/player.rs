@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::feed::{Feeds, Lane};
 use super::piece::Piece;
 use super::record::Record;
+use super::spread::Spread;
 use super::track::Cut;
 use super::values::Values;
 use crate::agent::fetch::window;
@@ -26,6 +27,8 @@ pub struct Player {
     pub record: Record,
     /// What was read, where that is to be drawn.
     pub values: Option<Values>,
+    /// A sample of it, where its quantiles are wanted.
+    pub spread: Option<Spread>,
 }
 
 /// Whether history has begun for a group.
@@ -59,6 +62,7 @@ impl Player {
             lanes,
             record: Record::default(),
             values: None,
+            spread: None,
         }
     }
 
@@ -100,6 +104,9 @@ impl Player {
                 if let Some(values) = &mut self.values {
                     values.read((group, index), legend, due.slot, value);
                 }
+                if let (Some(spread), Some(value)) = (&mut self.spread, value) {
+                    spread.add(value.value);
+                }
             };
             let read = (alert, targets.as_slice(), due.slot);
             match read_all(read, piece, &mut answer, &mut record) {
@@ -140,7 +147,7 @@ fn read_all(
         let target = u16::try_from(index).unwrap_or(u16::MAX);
         for line in piece.lines(*feed, slot)? {
             if line.is_there(&cut) {
-                let value = line.track.value(alert, &cut);
+                let value = line.track.read(alert.reduce, &cut);
                 record(&line.legend, value);
                 let legend = &line.legend;
                 answer.take(

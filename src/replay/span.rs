@@ -83,3 +83,60 @@ impl Span {
         usize::try_from(column).map_or(columns, |column| column.min(columns.saturating_sub(1)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Tuesday, 2026-11-24, noon.
+    const NOW: Timestamp = Timestamp::from_secs(1_795_521_600);
+
+    fn check(text: &str, zone: Tz, expected: &str) {
+        let found = time(text, NOW, zone).map(Timestamp::rfc3339);
+        assert_eq!(found.as_deref(), Ok(expected), "{text}");
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        check("-7d", Tz::UTC, "2026-11-17T12:00:00Z");
+        check("now", Tz::UTC, "2026-11-24T12:00:00Z");
+        check("2026-11-20", Tz::Europe__Berlin, "2026-11-19T23:00:00Z");
+        check("2026-11-20 12:30", Tz::UTC, "2026-11-20T12:30:00Z");
+        check("2026-11-20T12:30:15", Tz::UTC, "2026-11-20T12:30:15Z");
+        check(
+            "2026-11-20T12:30:00+01:00",
+            Tz::Asia__Tokyo,
+            "2026-11-20T11:30:00Z",
+        );
+        check("1795521600", Tz::Asia__Tokyo, "2026-11-24T12:00:00Z");
+    }
+
+    #[test]
+    fn a_time_that_no_clock_showed_is_said() {
+        let skipped = time("2026-03-29 02:30", NOW, Tz::Europe__Berlin).unwrap_err();
+        assert_eq!(
+            skipped,
+            "the clocks of Europe/Berlin skipped `2026-03-29 02:30`"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_time_panics(text in "\\PC{0,30}", near in "[-0-9: TZ+dhmin]{0,24}") {
+            let _ = time(&text, NOW, Tz::UTC);
+            let _ = time(&near, NOW, Tz::America__New_York);
+        }
+
+        #[test]
+        fn every_instant_has_a_column(from in 0..2_000_000_000_i64, length in 1..10_000_000_i64, at in -5..10_000_005_i64, columns in 1..900_usize) {
+            let span = Span {
+                from: Timestamp::from_secs(from),
+                until: Timestamp::from_secs(from + length),
+            };
+            let column = span.column(Timestamp::from_secs(from + at), columns);
+            prop_assert!(column < columns);
+        }
+    }
+}

@@ -102,3 +102,41 @@ pub fn offenders(record: &Record, end: Timestamp) -> Vec<Offender> {
     });
     all
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use chrono::DateTime;
+
+    fn check(text: &str, zone: Tz, expected: Option<&str>) {
+        let at = Timestamp::from(DateTime::parse_from_rfc3339(text).unwrap().to_utc());
+        let expected = expected.map(|day| day.parse().unwrap());
+        assert_eq!(night(at, zone), expected, "{text} {zone}");
+    }
+
+    #[test]
+    fn a_night_belongs_to_the_day_on_which_it_begins() {
+        check("2026-11-24T21:59:59Z", Tz::UTC, None);
+        check("2026-11-24T22:00:00Z", Tz::UTC, Some("2026-11-24"));
+        check("2026-11-25T06:59:59Z", Tz::UTC, Some("2026-11-24"));
+        check("2026-11-25T07:00:00Z", Tz::UTC, None);
+    }
+
+    #[test]
+    fn it_is_night_where_the_time_zone_is() {
+        check("2026-11-24T12:00:00Z", Tz::Asia__Tokyo, None);
+        check("2026-11-24T14:00:00Z", Tz::Asia__Tokyo, Some("2026-11-24"));
+        // the night in which clocks go back
+        check(
+            "2026-10-25T00:30:00Z",
+            Tz::Europe__Berlin,
+            Some("2026-10-24"),
+        );
+        check(
+            "2026-10-25T01:30:00Z",
+            Tz::Europe__Berlin,
+            Some("2026-10-24"),
+        );
+    }
+}

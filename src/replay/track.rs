@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use crate::alert::{Alert, Point, TimeSpec, Timestamp, Value, Window};
+use crate::alert::{Alert, Point, Reduce, TimeSpec, Timestamp, Value, Window};
 use crate::graphite::Series;
 
 /// The points of one series.
@@ -89,14 +89,6 @@ impl Track {
         }
     }
 
-    /// How many points there are, nulls among them.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Steady { values, .. } => values.len(),
-            Self::Listed(points) => points.len(),
-        }
-    }
-
     /// Start of the first bucket that holds a value, epoch seconds; `None`: none does.
     pub fn first_value(&self) -> Option<i64> {
         match self {
@@ -115,8 +107,8 @@ impl Track {
         }
     }
 
-    /// What the window of `cut` comes to, as `alert` reduces it.
-    pub fn value(&self, alert: &Alert, cut: &Cut) -> Option<Value> {
+    /// What the window of `cut` comes to.
+    pub fn read(&self, reduce: Reduce, cut: &Cut) -> Option<Value> {
         let until = cut.window.until.as_secs();
         match self {
             Self::Steady {
@@ -136,13 +128,13 @@ impl Track {
                     at: at(start, *step, index),
                     value: *value,
                 });
-                alert.reduce.apply(points, Some(*step), &cut.window)
+                reduce.apply(points, Some(*step), &cut.window)
             }
             Self::Listed(points) => {
                 let first = points.partition_point(|point| point.at <= cut.after);
                 let last = points.partition_point(|point| point.at <= until);
                 let points = points.get(first..last)?.iter().copied();
-                alert.reduce.apply(points, None, &cut.window)
+                reduce.apply(points, None, &cut.window)
             }
         }
     }
@@ -151,4 +143,37 @@ impl Track {
 fn at(start: i64, step: i64, index: usize) -> i64 {
     let index = i64::try_from(index).unwrap_or(i64::MAX);
     start.saturating_add(step.saturating_mul(index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn steady_points_are_cut_as_listed_ones(
+            start in -500..500_i64,
+            step in 1..90_i64,
+            values in prop::collection::vec(prop_oneof![Just(f64::NAN), -9.0..9.0_f64], 0..40),
+            after in -900..3000_i64,
+            length in 0..2000_i64,
+        ) {
+            let points = values.iter().enumerate();
+            let points: Vec<Point> = points.map(|(index, value)| Point { at: at(start, step, index), value: *value }).collect();
+            let steady = Track::Steady { start, step, values: values.into() };
+            let until = Timestamp::from_secs(after + length);
+            let window = Window { until, settle: None, max_age: None };
+            let cut = Cut { after, window };
+            let wanted = points.iter().filter(|p| after < p.at && p.at <= after + length && p.value.is_finite());
+            let wanted: Vec<_> = wanted.map(|p| p.value).collect();
+            let newest = Reduce::Last;
+            let count = Reduce::Count;
+            for track in [&steady, &Track::Listed(points.clone().into())] {
+                let read = |reduce| track.read(reduce, &cut).map(|value| value.value);
+                prop_assert_eq!(read(newest), wanted.last().copied());
+                prop_assert_eq!(read(count).unwrap_or(0.0), wanted.len() as f64);
+            }
+        }
+    }
 }

@@ -44,6 +44,22 @@ impl Values {
         self.series.get(&key)
     }
 
+    /// Every series of which values are kept, by alert and name.
+    pub fn names(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        let mut names: Vec<_> = self
+            .series
+            .keys()
+            .map(|(alert, series)| (alert, series))
+            .collect();
+        names.sort();
+        names.into_iter()
+    }
+
+    /// Whether there may be more series than these.
+    pub fn is_full(&self) -> bool {
+        self.series.len() >= MOST
+    }
+
     /// Adds what alert `index` of `group` read of `legend` at `slot`.
     pub fn read(
         &mut self,
@@ -56,16 +72,29 @@ impl Values {
         if self.series.len() >= MOST && !self.series.contains_key(&key) {
             return;
         }
+        let span = self.span;
         let drawn = self.series.entry(key).or_insert_with(|| Drawn {
             alert: index,
-            columns: vec![(f64::NAN, f64::NAN); COLUMNS].into(),
+            columns: vec![(f64::NAN, f64::NAN); columns(group, span)].into(),
         });
         // an earlier alert of the group claims it
         drawn.alert = drawn.alert.min(index);
-        let column = drawn.columns.get_mut(self.span.column(slot, COLUMNS));
+        let column = span.column(slot, drawn.columns.len());
+        let column = drawn.columns.get_mut(column);
         if let (Some((least, greatest)), Some(Value { value, .. })) = (column, value) {
             *least = least.min(value);
             *greatest = greatest.max(value);
         }
     }
+}
+
+/// Columns that `group` is drawn in: no more than it has evaluations, so that
+/// each has a value.
+fn columns(group: &Group, span: Span) -> usize {
+    let most = u64::try_from(COLUMNS).unwrap_or(u64::MAX);
+    let slots = group
+        .schedule
+        .count_between(span.from, span.until, most + 1);
+    let columns = slots.saturating_sub(1).clamp(1, most);
+    usize::try_from(columns).unwrap_or(COLUMNS)
 }
