@@ -513,6 +513,54 @@ fn a_page_shows_every_series_and_brings_nothing_from_elsewhere() {
     );
 }
 
+#[test]
+fn ctrl_c_before_there_is_anything_is_an_error() {
+    let begin = midnight(2);
+    let graphite = a_day(begin);
+    graphite.fail(Failure::Hang);
+    let setup = replay_of(
+        &configuration(&graphite, &[LOAD]),
+        (begin, begin + DAY),
+        &[],
+    );
+    let mut agent = setup.start();
+    graphite.wait_requests("load", 1);
+    agent.signal(Signal::INT);
+    assert_eq!(agent.wait_exit().code(), Some(1));
+    assert_eq!(
+        (agent.stdout(), agent.stderr()),
+        (
+            String::new(),
+            "error: stopped before there was any history\n".to_owned()
+        )
+    );
+}
+
+#[test]
+fn history_that_was_thinned_out_is_said_with_its_distance_and_time() {
+    let begin = midnight(2);
+    let graphite = Graphite::start();
+    graphite.set("load", vec![Series::constant("web-1", 1.0)]);
+    graphite.fail(Failure::Slow(Duration::from_millis(1500)));
+    let setup = replay_of(
+        &configuration(&graphite, &[LOAD]),
+        (begin, begin + HOUR),
+        &[],
+    );
+    let mut agent = setup.start();
+    // it has seen the present once the first request is there
+    graphite.wait_requests("load", 1);
+    let thinned = Series::constant("web-1", 1.0).step(600);
+    graphite.set("load", vec![thinned]);
+    assert!(agent.wait_exit().success());
+    let expected = format!(
+        "warning: alert `Load`: from {} until {} Graphite has target `load` at 10m only, and now at 1m: what lasted less is not seen there; its window of 5m often holds no point there, which reads as no data\n",
+        Timestamp::from_secs(begin),
+        Timestamp::from_secs(begin + HOUR)
+    );
+    assert_eq!(agent.stderr(), expected);
+}
+
 /// A day with one long trouble at 10:00, and every hour a moment of 15.
 fn a_noisy_day(begin: i64) -> Graphite {
     let graphite = Graphite::start();

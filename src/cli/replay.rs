@@ -103,47 +103,41 @@ pub async fn replay(options: Options) -> ExitCode {
 async fn replayed(options: &Options) -> Result<(), Option<String>> {
     let now = Timestamp::from_secs(now().as_secs());
     let span = span_of(options, now)?;
-    if let Some(alert) = &options.suggest {
-        let side = Side::new(&options.paths, Some(alert))?;
+    let alert = options.alert.as_ref().or(options.suggest.as_ref());
+    let side = Side::new(&options.paths, alert.map(String::as_str))?;
+    if options.suggest.is_some() {
         return Ok(suggest::suggest(options, &side, (span, now)).await?);
     }
-    let mut sides = vec![Side::new(&options.paths, options.alert.as_deref())?];
-    if let Some(path) = &options.compare {
-        let paths = Paths {
-            config: vec![path.clone()],
-        };
-        // an alert that is in one of the two alone is gained or lost
-        let side = Side::new(&paths, None)?;
-        sides.push(side.only(options.alert.as_deref()));
-    }
+    let other = match &options.compare {
+        Some(path) => Some(Side::other(path, options.alert.as_deref())?),
+        None => None,
+    };
     let mut feeds = Feeds::default();
-    let players = sides.iter().map(|side| side.player(span, &mut feeds));
+    let sides = || std::iter::once(&side).chain(&other);
+    let players = sides().map(|side| side.player(span, &mut feeds));
     let mut players = players.collect::<Result<Vec<_>, _>>()?;
     if let ([player], true) = (players.as_mut_slice(), options.html.is_some()) {
         player.values = Some(Values::new(span));
     }
-    let reached = run(&sides, (span, now), &mut feeds, &mut players).await?;
+    let reached = run(&side, (span, now), &mut feeds, &mut players).await?;
     let mut reports = Vec::new();
-    for (side, player) in sides.iter().zip(&players) {
+    for (side, player) in sides().zip(&players) {
         let warnings = replay::warnings(&side.groups, &feeds, player, span);
         let receivers = side.config.receivers.iter();
         let receivers = receivers.map(|receiver| &receiver.policy.name);
         let when = (span, reached, options.timezone);
         reports.push(Report::new(when, player, receivers, warnings));
     }
-    show(options, &mut reports, &sides).map_err(Some)
+    show(options, &mut reports, &side.groups).map_err(Some)
 }
 
-/// Replays all sides, and says how far it is.
+/// Replays over the history of `side`'s Graphite, and says how far it is.
 async fn run(
-    sides: &[Side],
+    side: &Side,
     (span, now): (Span, Timestamp),
     feeds: &mut Feeds,
     players: &mut [Player],
 ) -> Result<Timestamp, String> {
-    let [side, ..] = sides else {
-        return Ok(span.from);
-    };
     let graphite = &side.config.graphite;
     let client = Client::new(graphite).map_err(|error| agent::chain(&error))?;
     let task = Task {
@@ -156,18 +150,28 @@ async fn run(
     let mut progress = progress::Progress::new();
     let reached = replay::replay(&task, feeds, players, &mut |at| progress.show(at)).await;
     progress.end();
-    reached.map_err(|why| format!("no history could be had: {why}"))
+    match reached {
+        Ok(reached) if reached == span.from => {
+            Err("stopped before there was any history".to_owned())
+        }
+        Ok(reached) => Ok(reached),
+        Err(why) => Err(format!("no history could be had: {why}")),
+    }
 }
 
 /// Prints what came of it.
-fn show(options: &Options, reports: &mut [Report<'_>], sides: &[Side]) -> Result<(), String> {
+fn show(
+    options: &Options,
+    reports: &mut [Report<'_>],
+    groups: &[Arc<Group>],
+) -> Result<(), String> {
     match reports {
         [report] => {
             say(report);
             print(report, options.format)?;
-            match (&options.html, sides) {
-                (Some(path), [side, ..]) => write_page(path, &html::write(report, &side.groups)),
-                _ => Ok(()),
+            match &options.html {
+                Some(path) => write_page(path, &html::write(report, groups)),
+                None => Ok(()),
             }
         }
         [before, after] => {
@@ -195,11 +199,16 @@ impl Side {
         Ok(Self { config, groups })
     }
 
-    /// Without alerts of other names.
-    fn only(mut self, alert: Option<&str>) -> Self {
-        self.groups
+    /// What it is compared with: an alert that is in one of the two alone is
+    /// gained or lost, so there may be none of that name.
+    fn other(path: &Path, alert: Option<&str>) -> Result<Self, Option<String>> {
+        let paths = Paths {
+            config: vec![path.to_path_buf()],
+        };
+        let mut side = Self::new(&paths, None)?;
+        side.groups
             .retain(|group| alert.is_none_or(|name| *name == *group.name));
-        self
+        Ok(side)
     }
 
     /// Plays those alerts that can be replayed; one at least where there are any.

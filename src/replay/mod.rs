@@ -103,7 +103,7 @@ pub async fn replay(
     let mut reached = span.from;
     tokio::select! {
         looked = look(task, feeds) => looked?,
-        _ = stop.wait_for(|stop| *stop) => return Ok(reached),
+        Ok(_) = stop.wait_for(|stop| *stop) => return Ok(reached),
     }
     let pieces = pieces(span, feeds.rate());
     let (mut answered, all) = (0, pieces.len());
@@ -114,7 +114,7 @@ pub async fn replay(
         };
         let came = tokio::select! {
             came = fetch(task, feeds, (from, until), &mut progress) => came,
-            _ = stop.wait_for(|stop| *stop) => break,
+            Ok(_) = stop.wait_for(|stop| *stop) => break,
         };
         let (piece, count) = Piece::new((from, until), feeds, came);
         answered += count;

@@ -21,7 +21,6 @@ pub async fn suggest(
     (span, now): (Span, Timestamp),
 ) -> Result<(), String> {
     let goal = goal(options, span, now)?;
-    let start = span.from;
     let [group] = side.groups.as_slice() else {
         return Err("suggestions are for one alert".to_owned());
     };
@@ -30,56 +29,62 @@ pub async fn suggest(
     }
     let subject = Subject::new(group)?;
     // who is told does not matter here: incidents are counted
-    let silent = Config {
-        receivers: Vec::new(),
-        routes: Vec::new(),
-        ..side.config.clone()
+    let silent = Side {
+        config: Config {
+            receivers: Vec::new(),
+            routes: Vec::new(),
+            ..side.config.clone()
+        },
+        groups: vec![Arc::clone(group)],
     };
-    let player = |group, feeds: &mut Feeds| Player::new(&silent, vec![group], start, feeds);
     let mut feeds = Feeds::default();
-    let mut first = player(Arc::clone(group), &mut feeds);
+    let mut first = silent.player(span, &mut feeds)?;
     first.spread = Some(Spread::default());
     let mut first = [first];
-    let sides = std::slice::from_ref(side);
     // stopped early, it suggests by what there is until then
-    let whole = span;
-    let until = run(sides, (span, now), &mut feeds, &mut first).await?;
-    let span = Span { until, ..span };
+    let until = run(&silent, (span, now), &mut feeds, &mut first).await?;
+    let seen = Span { until, ..span };
     let [first] = &first;
-    let values = first
-        .spread
-        .as_ref()
-        .map(Spread::sorted)
-        .unwrap_or_default();
+    let values = first.spread.as_ref();
+    let values = values.map(Spread::sorted).unwrap_or_default();
     if values.is_empty() {
         return Err(format!("alert `{}` read no value in that time", group.name));
     }
-    let mut feeds = Feeds::default();
-    let tried = subject
-        .candidates(&values)
-        .into_iter()
-        .filter_map(|candidate| {
-            let player = player(subject.with(&candidate)?, &mut feeds);
-            Some((candidate, player))
-        });
-    let (candidates, mut players): (Vec<_>, Vec<_>) = tried.unzip();
-    let reached = run(sides, (span, now), &mut feeds, &mut players).await?;
-    let outcomes = candidates.into_iter().zip(&players);
-    let outcomes = outcomes.map(|(candidate, player)| {
-        suggest::outcome(candidate, &player.record, (span, reached), &goal)
-    });
-    let outcomes: Vec<Outcome> = outcomes.collect();
+    let (outcomes, reached) = try_all(&silent, &subject, &values, (seen, now), &goal).await?;
     for warning in crate::replay::warnings(&side.groups, &feeds, first, span) {
         let (alert, why) = (text::clean(&warning.alert), text::clean(&warning.text));
         eprintln!("warning: alert `{alert}`: {why}");
     }
-    if reached < whole.until {
-        eprintln!(
-            "stopped: this is what there was until {reached}, not until {}",
-            whole.until
-        );
+    if reached < span.until {
+        let end = span.until;
+        eprintln!("stopped: this is what there was until {reached}, not until {end}");
     }
     print(options.format, &subject, &goal, (&group.name, &outcomes))
+}
+
+/// Plays every candidate; says until when.
+async fn try_all(
+    silent: &Side,
+    subject: &Subject,
+    values: &[f64],
+    (span, now): (Span, Timestamp),
+    goal: &Goal,
+) -> Result<(Vec<Outcome>, Timestamp), String> {
+    let mut feeds = Feeds::default();
+    let (mut candidates, mut players) = (Vec::new(), Vec::new());
+    for candidate in subject.candidates(values) {
+        if let Some(group) = subject.with(&candidate) {
+            let player = Player::new(&silent.config, vec![group], span.from, &mut feeds);
+            candidates.push(candidate);
+            players.push(player);
+        }
+    }
+    let reached = run(silent, (span, now), &mut feeds, &mut players).await?;
+    let outcomes = candidates.into_iter().zip(&players);
+    let outcomes = outcomes.map(|(candidate, player)| {
+        suggest::outcome(candidate, &player.record, (span, reached), goal)
+    });
+    Ok((outcomes.collect(), reached))
 }
 
 fn goal(options: &Options, whole: Span, now: Timestamp) -> Result<Goal, String> {
