@@ -13,6 +13,7 @@ pub mod lint;
 pub mod now;
 pub mod play;
 pub mod redirect;
+pub mod replay;
 pub mod secret;
 pub mod store;
 pub mod testing;

@@ -69,6 +69,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "play",
         ],
     ),
+    // the agent in virtual time, answered with Graphite's history
+    (
+        "replay",
+        &[
+            "agent::fetch::window",
+            "agent::setup",
+            "alert",
+            "config::Config",
+            "deliver::text",
+            "graphite",
+            "play",
+        ],
+    ),
     // pages about alerts: it asks those whom links lead to, never Graphite
     (
         "docs",
@@ -104,7 +117,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cli",
         &[
             "agent", "alert", "config", "deliver", "demo", "docs", "graphite", "import", "lint",
-            "now", "redirect", "store", "testing", "web",
+            "now", "redirect", "replay", "store", "testing", "web",
         ],
     ),
     ("main", &["cli"]),
@@ -182,6 +195,20 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ),
     ("graphite", &["sqlx", "lettre", "axum", "SystemTime"]),
     ("deliver", &["sqlx", "axum"]),
+    (
+        "replay",
+        &[
+            "reqwest",
+            "sqlx",
+            "lettre",
+            "axum",
+            "clap",
+            "SystemTime",
+            "Instant",
+            "println",
+            "eprintln",
+        ],
+    ),
     ("store", &["reqwest", "lettre", "axum"]),
     ("demo", &["reqwest", "sqlx", "lettre"]),
     ("web", &["reqwest", "sqlx", "lettre"]),

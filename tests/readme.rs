@@ -395,7 +395,7 @@ impl Reader {
         let folder = Path::new(page).parent().unwrap();
         let mail = format!("smtp://127.0.0.1:{}", smtp.port());
         let configuration = match page {
-            "README.md" | "docs/documentation.md" => blocks_of("yaml")[..]
+            "README.md" | "docs/documentation.md" | "docs/replay.md" => blocks_of("yaml")[..]
                 .iter()
                 .find(|block| block.page == page)
                 .unwrap()

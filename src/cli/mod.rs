@@ -9,6 +9,7 @@ mod logs;
 mod notify;
 mod packs;
 mod pages;
+mod replay;
 mod run;
 mod schema;
 mod table;
@@ -63,6 +64,11 @@ enum Command {
         after_help = "Example:\n  graphite-pager test alerts/load.test.yml\n\nAll below a folder, for continuous integration:\n  graphite-pager test alerts --junit results.xml --coverage\n\nExit status: 0 if all passed, 1 if not."
     )]
     Test(test::Options),
+    /// Runs the alerts over Graphite's history: what would have been told, when, for how long
+    #[command(
+        after_help = "Example:\n  graphite-pager replay --from -7d -c alerts.yml\n\nOne alert over a day, for a spreadsheet:\n  graphite-pager replay --from 2026-11-20 --until 2026-11-21 -c alerts.yml Load --format csv\n\nExit status: 0 if it was replayed, 1 if not."
+    )]
+    Replay(replay::Options),
     /// Checks the documentation pages of the alerts, or writes pages to fill in
     #[command(
         after_help = "Example:\n  graphite-pager docs scaffold -c alerts.yml --docs-path docs\n  graphite-pager docs check -c alerts.yml --docs-path docs\n\nExit status: 0 if all is well, 1 if not."
@@ -239,6 +245,7 @@ impl Cli {
                 Command::Verify(options) => verify::verify(&options).await,
                 Command::Check(options) => check::check(options).await,
                 Command::Test(options) => test::test(&options),
+                Command::Replay(options) => replay::replay(options).await,
                 Command::Docs(options) => docs::docs(&options).await,
                 Command::Import(options) => import::import(&options).await,
                 Command::Notify(options) => notify::notify(&options).await,

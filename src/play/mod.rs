@@ -19,7 +19,7 @@ use crate::agent::desk::{Desk, Turn};
 use crate::agent::receivers::Changes;
 use crate::agent::slots::{Slots, Step, retry};
 use crate::alert::delivery::{Outcome, Tell};
-use crate::alert::incident::BUILT_IN;
+use crate::alert::incident::{BUILT_IN, IncidentId};
 use crate::alert::rate::Line;
 use crate::alert::world::{Report, Saved, Setup, Transition, World};
 use crate::alert::{Group, Level, Timestamp};
@@ -63,6 +63,8 @@ pub enum What {
 pub struct Told {
     /// Who.
     pub receiver: Arc<str>,
+    /// Of which incident.
+    pub incident: IncidentId,
     /// The incident's alert.
     pub alert: Arc<str>,
     /// The incident's series.
@@ -406,6 +408,7 @@ impl Play {
             if let (true, Some(incident)) = (news, world.incident(job.incident)) {
                 let told = Told {
                     receiver: Arc::clone(&teller.shown),
+                    incident: incident.id,
                     alert: Arc::clone(&incident.group),
                     series: Arc::clone(&incident.series),
                     tell: job.tell,
