@@ -46,7 +46,9 @@ fn group(members: Vec<Read>) -> Option<(Arc<Group>, Vec<AlertSpots>)> {
     let enabled: Vec<Read> = members.into_iter().filter(|read| read.enabled).collect();
     let times = enabled.first()?.times.clone();
     let parts = enabled.into_iter().map(|read| (read.alert, read.spots));
-    let (alerts, spots): (Vec<Alert>, Vec<AlertSpots>) = parts.unzip();
+    let (mut alerts, spots): (Vec<Alert>, Vec<AlertSpots>) = parts.unzip();
+    // kept for good, and mostly one
+    alerts.shrink_to_fit();
     let name = Arc::clone(&alerts.first()?.name);
     let group = Group {
         name,
