@@ -1629,7 +1629,7 @@ impl<'s> Day<'s> {
         let Some(teller) = process
             .tellers
             .get_mut(&attempt.name)
-            .filter(|teller| teller.busy)
+            .filter(|teller| teller.busy && teller.address == sending.address)
         else {
             // its receiver was replaced meanwhile
             self.told.lost(sending);

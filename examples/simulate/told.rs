@@ -66,6 +66,8 @@ struct Page {
     /// The highest since it was opened.
     highest: Level,
     reminder: u32,
+    /// When it was last triggered.
+    at: i64,
     known: Known,
 }
 
@@ -219,6 +221,7 @@ impl Told {
             level: job.level,
             highest: highest.max(job.level),
             reminder: message.reminder,
+            at: now,
             known: Known::Unsure,
         };
         self.pages.insert((address.clone(), key.to_owned()), page);
@@ -307,6 +310,7 @@ impl Told {
             let other = links::dedup_key(instance, &incident.group, series, suffix);
             if let Some(page) = self.pages.get(&(sending.address.clone(), other.clone())) {
                 (heard.level, heard.known, heard.id) = (page.level, page.known, other);
+                (heard.at, heard.reminder) = (page.at, page.reminder);
             }
         }
     }
@@ -627,13 +631,16 @@ impl Told {
             else {
                 continue;
             };
-            if self.rolled_back.contains(id) {
-                // told by a process that took it with it: open or not, as it may be
+            let mut may_be_open = || {
                 for level in [None, Some(Level::NoData), Some(Level::Critical)] {
                     let (instance, series) = (&incident.instance, &incident.series);
                     let key = links::dedup_key(instance, &incident.group, series, level);
                     pages.insert((address.clone(), key));
                 }
+            };
+            if self.rolled_back.contains(id) {
+                // told by a process that took it with it: open or not, as it may be
+                may_be_open();
                 continue;
             }
             let Some(policy) = world
@@ -651,6 +658,9 @@ impl Told {
             // taken without an answer, and its hours ended before it could be repeated
             let unsure = heard.is_some_and(|heard| heard.known == Known::Unsure);
             if last != delivery.told && unsure && held(world, incident, wall) {
+                if incident.is_open() {
+                    may_be_open();
+                }
                 continue;
             }
             if last != delivery.told {

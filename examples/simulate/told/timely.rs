@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use graphite_pager::alert::Timestamp;
 use graphite_pager::alert::delivery::Tell;
 use graphite_pager::alert::incident::{Incident, Subject};
 use graphite_pager::alert::world::World;
+use graphite_pager::alert::{Levels, Timestamp};
 
 use super::{Known, MINUTE, Sending, Told, Verdict};
 
@@ -63,8 +63,13 @@ impl Told {
         let policy = &sending.policy;
         let listening = self.listening.get(&(Arc::clone(&policy.name), incident.id));
         let listens = listening.map_or(0, |since| time.now - since);
-        // one who joins late is as late as the incident is old
-        let stands = millis(time.wall.since(incident.changed));
+        // one who joins late is as late as the incident is old; whoever listens to
+        // all levels does so from its first slot, however late that was judged
+        let begun = match policy.levels == Levels::ALL {
+            true => incident.started,
+            false => incident.changed,
+        };
+        let stands = millis(time.wall.since(begun));
         // it counts from the slot, which was asked for up to half a minute later,
         // and was seen up to a minute and a tick after that
         let early = listens.max(stands) + 3 * MINUTE < millis(policy.after);
