@@ -1,5 +1,21 @@
 //! Character references of HTML (`&amp;`, `&#39;`): what pages and servers' words
-//! stand for.
+//! stand for, and what pages and mails of ours write.
+
+/// `text` as element content or a quoted attribute.
+pub fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => encoded.push_str("&amp;"),
+            '<' => encoded.push_str("&lt;"),
+            '>' => encoded.push_str("&gt;"),
+            '"' => encoded.push_str("&quot;"),
+            '\'' => encoded.push_str("&#39;"),
+            c => encoded.push(c),
+        }
+    }
+    encoded
+}
 
 /// `text` with the character references that people and servers use replaced: a few
 /// named ones and all numbers. Anything else stays as it is.
@@ -42,6 +58,27 @@ fn character(name: &str) -> Option<char> {
                 None => number(digits, 10),
             };
             code.and_then(char::from_u32)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nothing_that_is_encoded_can_open_a_tag_or_end_an_attribute() {
+        assert_eq!(
+            encode("<a href=\"x\" title='y'>&"),
+            "&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;&amp;"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded_to_itself(text in any::<String>()) {
+            prop_assert_eq!(decode(&encode(&text)), text);
         }
     }
 }

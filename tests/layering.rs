@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "graphite",
         &["alert", "entities", "redirect", "secret", "tls"],
     ),
-    ("deliver", &["alert", "secret", "tls", "now"]),
+    ("deliver", &["alert", "entities", "secret", "tls", "now"]),
     ("store", &["alert"]),
     // each edge owns its section of the configuration; this composes them
     (
@@ -78,6 +78,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "alert",
             "config::Config",
             "deliver::text",
+            "entities",
             "graphite",
             "play",
         ],

@@ -20,6 +20,7 @@ use super::smtp::Server;
 use super::template::Escape;
 use super::{rendered, text};
 use crate::alert::{Level, Timestamp};
+use crate::entities::encode;
 
 /// Characters of a subject.
 const SUBJECT: usize = 250;
@@ -228,7 +229,7 @@ fn html(message: &Message, words: &Words, picture: Option<&str>) -> String {
         let _ = write!(
             body,
             "<p style=\"white-space:pre-wrap;margin:0 0 16px\">{}</p>",
-            escape(own)
+            encode(own)
         );
     } else {
         let (back, fore) = colours(message);
@@ -237,10 +238,10 @@ fn html(message: &Message, words: &Words, picture: Option<&str>) -> String {
             body,
             "<p style=\"margin:0 0 16px;padding:12px 16px;border-radius:6px;background:{back};color:{fore};\
              font-size:17px;font-weight:600;overflow-wrap:anywhere\">{}</p>",
-            escape(&headline)
+            encode(&headline)
         );
         if let Some(description) = &message.description {
-            let description = escape(&text::clean_lines(description));
+            let description = encode(&text::clean_lines(description));
             let _ = write!(
                 body,
                 "<p style=\"white-space:pre-wrap;margin:0 0 16px\">{description}</p>"
@@ -251,7 +252,7 @@ fn html(message: &Message, words: &Words, picture: Option<&str>) -> String {
     if words.own.is_none()
         && let Some(steps) = &message.first_steps
     {
-        let steps = escape(&text::clean_lines(steps));
+        let steps = encode(&text::clean_lines(steps));
         let _ = write!(
             body,
             "<p style=\"margin:0 0 4px;font-weight:600\">First steps</p>\
@@ -259,7 +260,7 @@ fn html(message: &Message, words: &Words, picture: Option<&str>) -> String {
         );
     }
     if let Some(content) = picture {
-        let alt = escape(&format!("Graph of {}", message.subject()));
+        let alt = encode(&format!("Graph of {}", message.subject()));
         let image = format!(
             "<img src=\"cid:{content}\" alt=\"{alt}\" style=\"max-width:100%;height:auto;border:0\">"
         );
@@ -268,7 +269,7 @@ fn html(message: &Message, words: &Words, picture: Option<&str>) -> String {
                 let _ = write!(
                     body,
                     "<p style=\"margin:0 0 16px\"><a href=\"{}\">{image}</a></p>",
-                    escape(link)
+                    encode(link)
                 );
             }
             None => {
@@ -283,7 +284,7 @@ fn html(message: &Message, words: &Words, picture: Option<&str>) -> String {
         let _ = write!(
             body,
             "<p style=\"margin:16px 0 0;font-size:13px\">{}</p>",
-            escape(note)
+            encode(note)
         );
     }
     page(&message.headline(), &body)
@@ -300,7 +301,7 @@ fn page(title: &str, body: &str) -> String {
          <title>{}</title></head>\n\
          <body style=\"margin:0;padding:16px;font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;\
          font-size:15px;line-height:1.45\">\n<div style=\"max-width:640px;margin:0 auto\">\n{body}\n</div>\n</body></html>\n",
-        escape(title)
+        encode(title)
     )
 }
 
@@ -316,7 +317,7 @@ fn buttons(body: &mut String, message: &Message) {
             body,
             "<a href=\"{}\" style=\"display:inline-block;margin:0 8px 8px 0;padding:8px 16px;border-radius:6px;\
              background:#1f5fbf;color:#ffffff;text-decoration:none;font-weight:600\">{name}</a>",
-            escape(link)
+            encode(link)
         );
         body.push('\n');
     }
@@ -331,7 +332,7 @@ fn table(body: &mut String, message: &Message) {
             "<tr><th scope=\"row\" style=\"text-align:left;vertical-align:top;padding:4px 16px 4px 0;\
              font-weight:600;white-space:nowrap\">{name}</th>\
              <td style=\"padding:4px 0;overflow-wrap:anywhere;word-break:break-word\">{}</td></tr>",
-            escape(&value)
+            encode(&value)
         );
         body.push('\n');
     }
@@ -353,21 +354,6 @@ fn colours(message: &Message) -> (&'static str, &'static str) {
 /// Only such links are made clickable: `javascript:` and the like are not.
 fn is_web(link: &str) -> bool {
     link.starts_with("https://") || link.starts_with("http://")
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

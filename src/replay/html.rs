@@ -14,6 +14,7 @@ use super::totals::Offender;
 use super::values::{Drawn, MOST};
 use crate::alert::{Alert, Group, duration};
 use crate::deliver::text;
+use crate::entities::encode;
 
 /// Series that are drawn; incidents that are listed below one.
 const DRAWN: usize = 200;
@@ -51,19 +52,7 @@ pub fn write(report: &Report<'_>, groups: &[Arc<Group>]) -> String {
 
 /// `text` as harmless text of a page.
 pub(super) fn escaped(raw: &str) -> String {
-    let clean = text::clean(raw);
-    let mut escaped = String::with_capacity(clean.len());
-    for c in clean.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(c),
-        }
-    }
-    escaped
+    encode(&text::clean(raw))
 }
 
 fn tiles(page: &mut String, report: &Report<'_>) {
