@@ -360,6 +360,18 @@ fn a_url_is_asked_with_its_login_which_nobody_sees() {
 }
 
 #[test]
+fn a_login_goes_along_where_its_host_sends_the_request_on() {
+    let sink = Sink::with(|request| match request.header("authorization") {
+        None => text(401, "who are you?"),
+        Some(_) if request.path.ends_with("trigger") => redirect("/api/trigger/"),
+        Some(_) => text(200, &triggers()),
+    });
+    let url = with_login(&format!("{}/api/trigger", sink.url()));
+    let finished = run(&["moira", &url]);
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+}
+
+#[test]
 fn a_url_that_gives_no_file_is_an_error_that_names_its_host_alone() {
     for (answer, expected) in [
         (text(500, "hush"), "answers 500 Internal Server Error"),

@@ -134,8 +134,9 @@ fn decode(bytes: Vec<u8>) -> Result<String, String> {
 }
 
 /// What is at a URL. Its login is sent to its own host alone.
-async fn fetch(mut url: Url) -> Result<String, String> {
+async fn fetch(first: Url) -> Result<String, String> {
     let client = Client::with_deadlines(CONNECT, WHOLE)?;
+    let mut url = first.clone();
     for _ in 0..=REDIRECTS {
         let host = http::host(&url);
         let request = client.request(Method::GET, url.clone());
@@ -147,6 +148,9 @@ async fn fetch(mut url: Url) -> Result<String, String> {
             url = follow(&url, &to).map_err(|other| {
                 format!("`{host}` redirects to another host, `{other}`: a login page, perhaps\n\nhint: save what a browser shows and import that file")
             })?;
+            // the same host, as it was asked
+            let _ = url.set_username(first.username());
+            let _ = url.set_password(first.password());
             continue;
         }
         let status = response.status();
