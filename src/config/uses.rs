@@ -193,8 +193,17 @@ impl Reader<'_, '_> {
         let path = self.context.folder_of(item.place.file).join(name);
         if !path.is_file() {
             self.context.watch(&path);
-            let message = format!("there is no file {}", quote(&path.to_string_lossy()));
-            let hint = "a relative path is taken from the folder of the file that names it; a pack is named without a `/`";
+            let (name, hint) = match item.hidden {
+                true => (
+                    "of this name".to_owned(),
+                    "set the variable to the path of a file, or to the name of a pack",
+                ),
+                false => (
+                    quote(&path.to_string_lossy()),
+                    "a relative path is taken from the folder of the file that names it; a pack is named without a `/`",
+                ),
+            };
+            let message = format!("there is no file {name}");
             self.context.error(item.place, message, hint);
             return None;
         }
@@ -202,16 +211,24 @@ impl Reader<'_, '_> {
         self.not_within(item, within, &origin)?;
         self.used.files.insert(real(&path));
         let file = files::read(self.context, &path)?;
-        Some((origin, quote(item.name), file))
+        let called = match item.hidden {
+            true => "this file".to_owned(),
+            false => quote(item.name),
+        };
+        Some((origin, called, file))
     }
 
     fn not_within(&self, item: &Item<'_>, within: &[Origin], origin: &Origin) -> Option<()> {
         if !within.contains(origin) {
             return Some(());
         }
+        let name = match item.hidden {
+            true => "this file".to_owned(),
+            false => quote(item.name),
+        };
         let message = match within.last() == Some(origin) {
-            true => format!("{} uses itself", quote(item.name)),
-            false => format!("{} uses itself through others", quote(item.name)),
+            true => format!("{name} uses itself"),
+            false => format!("{name} uses itself through others"),
         };
         let hint = "its alerts would be there without end: take one `use` of the circle out";
         self.context.error(item.place, message, hint);

@@ -239,6 +239,22 @@ fn values_may_come_from_the_environment_and_are_not_shown() {
 }
 
 #[test]
+fn what_a_variable_holds_is_not_shown_where_it_names_nothing() {
+    for value in [
+        "hush",
+        "./hush/hushed.yml",
+        "https://hooks.example.com/hush",
+    ] {
+        let bench = bench("use: [\"${WHICH}\"]\n").with_env("WHICH", value);
+        let printed = bench.printed(&["alerts.yml"]);
+        assert!(
+            !printed.contains("hush") && printed.contains("of this name"),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
 fn a_value_that_stands_where_a_secret_belongs_is_hidden_where_it_was_given() {
     let pack = "params: {whom: none}\nalerts: [{name: A, target: a.b, critical: 1, pagerduty_key: \"${param:whom}\"}]\n";
     let bench = bench("use: [{./packs/paged.yml: {whom: 'two hushed words'}}]\n");
