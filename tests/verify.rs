@@ -187,7 +187,7 @@ fn what_targets_return_is_judged_at_the_place_of_the_alert() {
     assert_eq!(done.code, Some(0));
     for part in [
         "`web-1` more than once",
-        "their step is 10min",
+        "their step is 10m",
         "matches 1001 series, more than 1000",
         "`warning` of alert `Loud` (>= 10) was crossed all day: 1 series had values from 50 to 50",
     ] {

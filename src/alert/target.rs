@@ -315,6 +315,47 @@ fn digits(text: &str) -> (&str, &str) {
     )
 }
 
+/// The names of the functions that a target calls, in order.
+pub fn functions(target: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut quote = None;
+    let mut begin = 0;
+    let mut escaped = false;
+    for (at, c) in target.char_indices() {
+        let after = at + c.len_utf8();
+        match quote {
+            _ if std::mem::take(&mut escaped) => {}
+            _ if c == '\\' => escaped = true,
+            Some(open) if c == open => (quote, begin) = (None, after),
+            Some(_) => {}
+            None if matches!(c, '"' | '\'') => quote = Some(c),
+            None if c == '(' => {
+                names.extend(
+                    target
+                        .get(begin..at)
+                        .map(str::trim)
+                        .filter(|n| !n.is_empty()),
+                );
+                begin = after;
+            }
+            None if c.is_ascii_alphanumeric() || c == '_' => {}
+            None => begin = after,
+        }
+    }
+    names
+}
+
+/// `-10min`: how long ago, as Graphite writes it.
+pub fn relative(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let units = [(86_400, "d"), (3600, "h"), (60, "min")];
+    let fits = |(factor, _): &&(u64, &str)| seconds > 0 && seconds.is_multiple_of(*factor);
+    match units.iter().find(fits) {
+        Some((factor, unit)) => format!("-{}{unit}", seconds / factor),
+        None => format!("-{seconds}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(
@@ -335,6 +376,35 @@ mod tests {
 
     fn refused(text: &str, message: &str) {
         assert_eq!(Target::parse(text), Err(message.to_owned()), "{text}");
+    }
+
+    #[test]
+    fn times_ago_take_the_greatest_unit() {
+        for (seconds, expected) in [
+            (600, "-10min"),
+            (90, "-90s"),
+            (7200, "-2h"),
+            (86_400, "-1d"),
+            (0, "-0s"),
+        ] {
+            assert_eq!(relative(Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn functions_are_found_outside_quotes_and_behind_pipes() {
+        let found = |target| functions(target);
+        assert_eq!(found("a.b.*"), Vec::<&str>::new());
+        assert_eq!(
+            found("alias(scale(a.b, 2), 'limit(x)')"),
+            ["alias", "scale"]
+        );
+        assert_eq!(
+            found("a.*|sortByMaxima()|limit(5)"),
+            ["sortByMaxima", "limit"]
+        );
+        assert_eq!(found("sum( integral( a.{b,c} ))"), ["sum", "integral"]);
+        assert_eq!(found(r"alias(a.b\(c, 'it\'s limit(1)')"), ["alias"]);
     }
 
     #[test]

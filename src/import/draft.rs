@@ -152,17 +152,6 @@ fn shortest(
         .ok_or_else(|| format!("`warning` {GAPS}"))
 }
 
-/// `-10min`: how long ago, as Graphite writes it.
-pub fn ago(span: Duration) -> String {
-    let seconds = span.as_secs();
-    let units = [(86_400, "d"), (3600, "h"), (60, "min")];
-    let fits = |(factor, _): &&(u64, &str)| seconds > 0 && seconds.is_multiple_of(*factor);
-    match units.iter().find(fits) {
-        Some((factor, unit)) => format!("-{}{unit}", seconds / factor),
-        None => format!("-{seconds}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(
@@ -233,18 +222,5 @@ mod tests {
         assert!(draft.thresholds(&Region::all(), &Region::none()).is_err());
         assert!(draft.thresholds(&Region::none(), &Region::none()).is_err());
         assert!(draft.thresholds(&gaps, &set(">", 5.0)).is_err());
-    }
-
-    #[test]
-    fn times_ago_take_the_greatest_unit() {
-        for (seconds, expected) in [
-            (600, "-10min"),
-            (90, "-90s"),
-            (7200, "-2h"),
-            (86_400, "-1d"),
-            (0, "-0s"),
-        ] {
-            assert_eq!(ago(Duration::from_secs(seconds)), expected);
-        }
     }
 }

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::draft::{Draft, Found, Item, Refused, ago};
+use super::draft::{Draft, Found, Item, Refused};
 use super::foreign::{self, Object, Unreadable, list, number, text, truth, unknown};
 use super::region::Region;
 use super::yaml::Value;
 use super::{Origin, settings, span};
+use crate::alert::target::relative;
 
 /// Keys of a rule that are read, or mean nothing here.
 const RULE: &[&str] = &[
@@ -279,9 +280,9 @@ fn draft(rule: &Rule<'_>, name: String) -> Result<Draft, String> {
     for remark in chain.remarks {
         draft.remark(remark);
     }
-    draft.set("from", Value::Word(ago(chain.from)));
+    draft.set("from", Value::Word(relative(chain.from)));
     if !chain.until.is_zero() {
-        draft.set("until", Value::Word(ago(chain.until)));
+        draft.set("until", Value::Word(relative(chain.until)));
     }
     times(&mut draft, rule)?;
     no_data(&mut draft, rule, warning)?;

@@ -9,11 +9,12 @@ mod rule;
 
 use serde_json::Value as Json;
 
-use super::draft::{Draft, Found, Item, Refused, ago};
+use super::draft::{Draft, Found, Item, Refused};
 use super::foreign::{self, Object, Unreadable, list, text, truth, unknown};
 use super::region::Region;
 use super::yaml::Value;
 use super::{Origin, settings, span};
+use crate::alert::target::relative;
 use rule::{Level, Rule};
 
 /// Keys of an alert that are read.
@@ -289,9 +290,9 @@ fn times(draft: &mut Draft, file: &Object, alert: &Object) -> Result<(), String>
     if window.is_zero() {
         return Err("its window is empty".to_owned());
     }
-    draft.set("from", Value::Word(ago(window + until)));
+    draft.set("from", Value::Word(relative(window + until)));
     if !until.is_zero() {
-        draft.set("until", Value::Word(ago(until)));
+        draft.set("until", Value::Word(relative(until)));
     }
     let whole = std::time::Duration::from_secs(interval.as_secs().max(1));
     if whole != interval {

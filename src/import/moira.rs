@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::draft::{Draft, Found, Item, Refused, ago};
+use super::draft::{Draft, Found, Item, Refused};
 use super::expression::{Expression, Meaning};
 use super::foreign::{self, Object, Unreadable, list, number, text, texts, truth, unknown};
 use super::region::{Comparison, Number, Region};
 use super::yaml::Value;
 use super::{Origin, span};
+use crate::alert::target::relative;
 
 /// Keys of a trigger that are read, or mean nothing here.
 const KNOWN: &[&str] = &[
@@ -286,7 +287,7 @@ fn without_data(draft: &mut Draft, trigger: &Object) -> Result<(), String> {
     if window > ttl {
         draft.remark(format!("`ttl: {seconds}`: want of data is noticed after five minutes, the window: in a shorter one there may be no point"));
     }
-    draft.set("from", Value::Word(ago(window)));
+    draft.set("from", Value::Word(relative(window)));
     let state = text(trigger, "ttl_state").unwrap_or_else(|| "NODATA".to_owned());
     let word = match state.as_str() {
         "NODATA" => "alert",

@@ -4,6 +4,7 @@
 use globset::Glob;
 
 use crate::alert::glob::matcher;
+use crate::alert::target;
 
 /// Functions that treat each series by itself and name it by itself.
 const BY_SERIES: &[&str] = &[
@@ -34,22 +35,10 @@ const SYNTAX: &str = "template";
 /// The names of the functions that a target calls, each once, in their order.
 pub fn functions(target: &str) -> Vec<&str> {
     let mut found: Vec<&str> = Vec::new();
-    let (mut quote, mut begin) = (None, None);
-    for (at, c) in target.char_indices() {
-        if let Some(open) = quote {
-            quote = (c != open).then_some(open);
-            continue;
+    for name in target::functions(target) {
+        if name != SYNTAX && !found.contains(&name) {
+            found.push(name);
         }
-        match c {
-            '"' | '\'' => quote = Some(c),
-            '(' => {
-                let name = begin.and_then(|begin| target.get(begin..at));
-                found.extend(name.filter(|name| *name != SYNTAX && !found.contains(name)));
-            }
-            _ => {}
-        }
-        let goes_on = c.is_alphanumeric() || c == '_';
-        begin = goes_on.then(|| begin.unwrap_or(at));
     }
     found
 }
@@ -164,6 +153,7 @@ mod tests {
             ("a.b|scale(2)|scale(3)", vec!["scale"]),
             ("template(hosts.$x, x='a')", vec![]),
             ("alias(a, \"it's (b)\")", vec!["alias"]),
+            (r"alias(a, 'it\'s f(x)')", vec!["alias"]),
         ] {
             assert_eq!(functions(target), expected, "{target}");
         }

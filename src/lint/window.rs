@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{Finding, many};
+use crate::alert::target::relative;
 use crate::alert::{Alert, Point, Timestamp, duration};
 use crate::config::{AlertSpots, Code};
 use crate::graphite::{Reader, Series};
@@ -107,14 +108,15 @@ impl Seen {
             false => format!("{count} of {all} series"),
         };
         if self.in_progress > 0 {
-            let step = seconds(self.step.unwrap_or_default());
+            let step = span(self.step.unwrap_or_default());
             let message = format!(
-                "the window of alert `{name}` holds the bucket in progress alone, of {}: their step is {step}",
-                of_all(self.in_progress)
+                "the window of alert `{name}` holds the bucket in progress alone, of {}: their step is {}",
+                of_all(self.in_progress),
+                duration::format(step)
             );
             let hint = format!(
-                "let the window begin earlier, such as `from: -{}`: a bucket that is still being filled is null, or too small",
-                seconds(self.step.unwrap_or_default().saturating_mul(5))
+                "let the window begin earlier, such as `from: {}`: a bucket that is still being filled is null, or too small",
+                relative(step.saturating_mul(5))
             );
             return Some(Finding::new(
                 &at.key("from"),
@@ -136,7 +138,7 @@ impl Seen {
             let message = format!(
                 "values of alert `{name}` come late: the newest bucket that has ended is null in {}, the newest value is of {} ago",
                 of_all(all),
-                seconds(i64::try_from(age.as_secs()).unwrap_or(i64::MAX))
+                duration::format(age)
             );
             let hint = "write `until` as long ago as values take to arrive, such as `until: -2min`, and `from` as much earlier";
             return Some(Finding::new(&at.key("from"), Code::LateData, message, hint));
@@ -158,13 +160,8 @@ fn width(points: &(impl DoubleEndedIterator<Item = Point> + Clone)) -> Option<i6
     last.at.checked_sub(before.at).filter(|width| *width > 0)
 }
 
-/// `90s`, `5min`, as Graphite writes it.
-fn seconds(seconds: i64) -> String {
-    let span = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
-    match seconds % 60 {
-        0 if (60..3600).contains(&seconds) => format!("{}min", seconds / 60),
-        _ => duration::format(span),
-    }
+fn span(seconds: i64) -> Duration {
+    Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
 }
 
 /// What is said of legends that come more than once in one alert's answer.
@@ -253,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_window_with_the_bucket_in_progress_alone_is_found() {
-        let text = "GP023 5: the window of alert `L` holds the bucket in progress alone, of 1 series: their step is 1min";
+        let text = "GP023 5: the window of alert `L` holds the bucket in progress alone, of 1 series: their step is 1m";
         assert_eq!(found(Some(60), &[series(60, &[NULL])]), [text]);
         assert_eq!(found(Some(60), &[series(60, &[3.0])]), [text]);
         let mixed = found(Some(60), &[series(60, &[3.0]), series(60, &[3.0, 3.0])]);

@@ -4,6 +4,7 @@
 //! functions give the same points whatever the window is; those named here do
 //! not, so that their replay may differ from what `run` judged.
 
+use crate::alert::target::functions;
 use crate::alert::{Alert, Group, Reduce, TimeSpec};
 
 /// Functions whose points depend on the window that is asked for: those that
@@ -126,55 +127,9 @@ pub fn of(alert: &Alert) -> Vec<String> {
     doubts
 }
 
-/// The names of the functions that a target calls, in order.
-fn functions(target: &str) -> Vec<&str> {
-    let mut names = Vec::new();
-    let mut quote = None;
-    let mut begin = 0;
-    let mut escaped = false;
-    for (at, c) in target.char_indices() {
-        let after = at + c.len_utf8();
-        match quote {
-            _ if std::mem::take(&mut escaped) => {}
-            _ if c == '\\' => escaped = true,
-            Some(open) if c == open => (quote, begin) = (None, after),
-            Some(_) => {}
-            None if matches!(c, '"' | '\'') => quote = Some(c),
-            None if c == '(' => {
-                names.extend(
-                    target
-                        .get(begin..at)
-                        .map(str::trim)
-                        .filter(|n| !n.is_empty()),
-                );
-                begin = after;
-            }
-            None if c.is_ascii_alphanumeric() || c == '_' => {}
-            None => begin = after,
-        }
-    }
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn functions_are_found_outside_quotes_and_behind_pipes() {
-        let found = |target| functions(target);
-        assert_eq!(found("a.b.*"), Vec::<&str>::new());
-        assert_eq!(
-            found("alias(scale(a.b, 2), 'limit(x)')"),
-            ["alias", "scale"]
-        );
-        assert_eq!(
-            found("a.*|sortByMaxima()|limit(5)"),
-            ["sortByMaxima", "limit"]
-        );
-        assert_eq!(found("sum( integral( a.{b,c} ))"), ["sum", "integral"]);
-        assert_eq!(found(r"alias(a.b\(c, 'it\'s limit(1)')"), ["alias"]);
-    }
 
     #[test]
     fn the_names_are_in_order_and_each_stands_once() {
