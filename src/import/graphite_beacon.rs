@@ -7,6 +7,8 @@
 mod handlers;
 mod rule;
 
+use std::collections::HashSet;
+
 use serde_json::Value as Json;
 
 use super::draft::{Draft, Found, Item, Refused};
@@ -91,7 +93,7 @@ pub fn read(text: &str) -> Result<Found, Unreadable> {
     if !alerts.is_empty() && !alerts.iter().any(is_alert) {
         return Err(foreign::not_of(origin, &value));
     }
-    let mut names: Vec<(String, String)> = Vec::new();
+    let mut names: HashSet<(String, String)> = HashSet::new();
     let mut items = Vec::new();
     for (index, alert) in alerts.iter().enumerate() {
         let Some(alert) = alert.as_object() else {
@@ -160,7 +162,12 @@ fn refused(name: &str, why: &str, said: Vec<String>) -> Item {
     })
 }
 
-fn item(file: &Object, alert: &Object, index: usize, names: &mut Vec<(String, String)>) -> Item {
+fn item(
+    file: &Object,
+    alert: &Object,
+    index: usize,
+    names: &mut HashSet<(String, String)>,
+) -> Item {
     let name = text(alert, "name").filter(|name| !name.is_empty());
     let shown = name
         .clone()
@@ -184,11 +191,10 @@ fn item(file: &Object, alert: &Object, index: usize, names: &mut Vec<(String, St
         );
     }
     let key = (shown.clone(), source.clone());
-    if names.contains(&key) {
+    if !names.insert(key) {
         let why = "an alert of this name stands before it, and graphite-beacon runs only the first";
         return refused(&shown, why, said());
     }
-    names.push(key);
     if source == "url" {
         let why = "it asks a web page for its status (`source: url`), not Graphite";
         return refused(&shown, why, said());

@@ -6,7 +6,7 @@
 //! Invariant: what is written is read by our own reader without an error, or
 //! holds nothing but comments.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::draft::{Draft, Found, Item, Refused};
@@ -103,12 +103,14 @@ fn name_soundly(items: &mut [Item]) {
 /// Gives each alert a name of its own: two of one name would share their series.
 fn name_apart(items: &mut [Item]) {
     let mut taken: HashSet<String> = HashSet::new();
+    // of each name, the number that is tried next
+    let mut next: HashMap<String, usize> = HashMap::new();
     for draft in items.iter_mut().filter_map(taken_draft) {
         let given = draft.name.clone();
-        let mut number = 2_usize;
         while !taken.insert(draft.name.clone()) {
+            let number = next.entry(given.clone()).or_insert(2);
             draft.name = format!("{given} ({number})");
-            number += 1;
+            *number += 1;
         }
         if draft.name != given {
             draft.remark(format!(
