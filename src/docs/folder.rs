@@ -102,26 +102,49 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text of the page of `alert`, the first of those that may be it; `None`:
+/// The text of the page of `name`, the first of those that may be it; `None`:
 /// there is none.
 ///
 /// # Errors
-/// It is there, and cannot be read.
-pub fn text(root: &Path, alert: &str) -> Result<Option<String>, (PathBuf, io::Error)> {
-    let Some(page) = place(root, alert) else {
+/// It is there, and cannot be read; or the folder cannot.
+pub fn text(root: &Path, name: &str) -> Result<Option<String>, (PathBuf, io::Error)> {
+    let Some(page) = place(root, name) else {
         return Ok(None);
     };
-    let beside = |name: &&str| page.with_file_name(name);
-    let own = ["README.md", "index.md", "_index.md", "readme.md"];
-    let beside_folder = root.join(format!("{alert}.md"));
-    let mut candidates = own.iter().map(beside).chain([beside_folder]);
-    let Some(path) = candidates.find(|path| path.is_file()) else {
-        return Ok(None);
-    };
-    match bytes(&path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) => Err((path, error)),
+    let names: Vec<String> = name.split('/').map(str::to_owned).collect();
+    let above = names.split_last().map_or(&[][..], |(_, above)| above);
+    for (folder, names) in page.ancestors().skip(1).zip([&names[..], above]) {
+        let mut pages =
+            pages_in(folder, names, name).map_err(|error| (folder.to_owned(), error))?;
+        pages.sort();
+        if let Some(path) = pages.into_iter().next() {
+            return match bytes(&path) {
+                Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+                Err(error) => Err((path, error)),
+            };
+        }
     }
+    Ok(None)
+}
+
+/// Files in `folder`, whose alerts begin with `names`, that are the page of `name`.
+fn pages_in(folder: &Path, names: &[String], name: &str) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        entries => entries?,
+    };
+    let mut pages = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let is_it = !file.starts_with('.') && alert(names, &file).is_some_and(|of| of == name);
+        if is_it && entry.path().is_file() {
+            pages.push(entry.path());
+        }
+    }
+    Ok(pages)
 }
 
 /// Where the page of `alert` belongs; `None`: no file can have such a name.

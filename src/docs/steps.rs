@@ -83,6 +83,8 @@ mod tests {
             "Load/index.md",
             "Load.md",
             "Load/_index.md",
+            "Load/Readme.md",
+            "Load.MD",
         ] {
             let found = read_with(&[(&format!("pages/{name}"), PAGE)]);
             assert_eq!(
