@@ -5,6 +5,7 @@
 //! However long the time is, a drawing has a bounded number of columns; each
 //! shows the least and the greatest value of its time, so that no peak is lost.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
 use chrono::{NaiveTime, TimeDelta, TimeZone};
@@ -12,6 +13,7 @@ use chrono::{NaiveTime, TimeDelta, TimeZone};
 use super::html::escaped;
 use super::record::Incident;
 use super::report::{Report, says};
+use super::totals::NIGHT;
 use super::values::Drawn;
 use crate::alert::{Alert, Condition, Level, Timestamp};
 use crate::deliver::text;
@@ -52,8 +54,9 @@ pub fn draw(
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Values and incidents over time\">\n"
     );
     nights(&mut svg, report, &time);
+    let mut seen = HashSet::new();
     for incident in incidents {
-        shade(&mut svg, report, incident, &time);
+        shade(&mut svg, report, (incident, &time), &mut seen);
     }
     ticks(&mut svg, report, &time);
     if let (Some((drawn, alert)), Some(scale)) = (drawn, &values) {
@@ -70,7 +73,7 @@ pub fn draw(
         let _ = writeln!(svg, "<path class=\"values\" d=\"{}\"/>", path(drawn, scale));
     }
     for incident in incidents {
-        calls(&mut svg, report, incident, &time);
+        calls(&mut svg, report, (incident, &time), &mut seen);
     }
     svg.push_str("</svg>\n");
     svg
@@ -144,7 +147,7 @@ fn nights(svg: &mut String, report: &Report<'_>, time: &Axis) {
             let at = report.zone.from_local_datetime(&local).earliest()?;
             Some(Timestamp::from(at.to_utc()))
         };
-        let (Some(begins), Some(ends)) = (instant(day, 22), instant(next, 7)) else {
+        let (Some(begins), Some(ends)) = (instant(day, NIGHT.0), instant(next, NIGHT.1)) else {
             return;
         };
         if begins >= time.until {
@@ -162,23 +165,27 @@ fn nights(svg: &mut String, report: &Report<'_>, time: &Axis) {
     }
 }
 
-fn shade(svg: &mut String, report: &Report<'_>, incident: &Incident, time: &Axis) {
+/// Shades an incident; what would cover what was `seen`, to the pixel, is left
+/// out, so that a series that flaps for weeks is no more than can be seen.
+fn shade(
+    svg: &mut String,
+    report: &Report<'_>,
+    (incident, time): (&Incident, &Axis),
+    seen: &mut HashSet<String>,
+) {
     let ends = incident.turns.iter().skip(1).map(|turn| turn.at);
     let ends = ends.chain(std::iter::once(report.reached));
     for (turn, end) in incident.turns.iter().zip(ends) {
-        if turn.to != Level::Ok {
+        let (left, right) = (time.x(turn.at), time.x(end));
+        let place = format!("{} {left:.0} {right:.0}", turn.to.as_str());
+        if turn.to != Level::Ok && seen.insert(place) {
             let title = format!(
                 "<title>{} from {}: {}</title>",
                 turn.to.text(),
                 report.local(turn.at),
                 escaped(&turn.reason)
             );
-            band(
-                svg,
-                turn.to.as_str(),
-                (time.x(turn.at), time.x(end)),
-                &title,
-            );
+            band(svg, turn.to.as_str(), (left, right), &title);
         }
     }
 }
@@ -270,9 +277,17 @@ fn path(drawn: &Drawn, scale: &Scale) -> String {
     path
 }
 
-fn calls(svg: &mut String, report: &Report<'_>, incident: &Incident, time: &Axis) {
+fn calls(
+    svg: &mut String,
+    report: &Report<'_>,
+    (incident, time): (&Incident, &Axis),
+    seen: &mut HashSet<String>,
+) {
     for told in incident.told.iter().filter(|told| told.calls()) {
         let (x, y) = (time.x(told.at), HEIGHT - BOTTOM);
+        if !seen.insert(format!("call {x:.0}")) {
+            continue;
+        }
         let _ = writeln!(
             svg,
             "<path class=\"call\" d=\"M{x:.1} {:.1}l4 8h-8Z\"><title>{}: {} told, {} ({})</title></path>",

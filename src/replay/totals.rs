@@ -11,7 +11,7 @@ use super::record::{Incident, Record};
 use crate::alert::{Level, Timestamp};
 
 /// The hours of the night: from 22:00 until 07:00.
-const NIGHT: (u32, u32) = (22, 7);
+pub(super) const NIGHT: (u32, u32) = (22, 7);
 
 /// What one receiver would have been told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
