@@ -136,6 +136,8 @@ pub struct Play {
     /// When time alone may bring something about. `run` looks every second; here
     /// nothing can come of any other.
     ripens: BTreeSet<Timestamp>,
+    /// Groups whose latest try failed.
+    failing: BTreeSet<Arc<str>>,
     /// When time was last looked at.
     ticked: Option<Timestamp>,
     happened: Vec<Happened>,
@@ -156,6 +158,7 @@ impl Play {
             tellers: Vec::new(),
             lines: HashMap::new(),
             ripens: BTreeSet::new(),
+            failing: BTreeSet::new(),
             ticked: None,
             happened: Vec::new(),
         };
@@ -203,6 +206,10 @@ impl Play {
     pub fn evaluated(&mut self, due: &Due, report: Report) {
         let (group, slot, now) = (&due.group, due.slot, self.now);
         let failed = report.failure.is_some();
+        match failed {
+            true => drop(self.failing.insert(Arc::clone(&group.name))),
+            false => drop(self.failing.remove(&group.name)),
+        }
         self.desk.world.evaluated(group, report, slot, now);
         let poll = self.polls.iter_mut().find(|p| p.group.name == group.name);
         if let (Some(poll), true) = (poll, failed)
@@ -303,8 +310,8 @@ impl Play {
     fn look_ahead(&mut self) {
         let (now, world) = (self.now, &self.desk.world);
         let error_for = world.setup().error_for;
-        let fails = |poll: &Poll| world.life(&poll.group.name)?.head.failing_since;
-        let failing = self.polls.iter().filter_map(fails);
+        let since = |name: &Arc<str>| world.life(name)?.head.failing_since;
+        let failing = self.failing.iter().filter_map(since);
         let failing = failing.map(|since| since.plus(error_for));
         let mut own = world.incidents().filter(|incident| incident.is_open());
         let own = own.any(|incident| *incident.group == *BUILT_IN);

@@ -123,11 +123,15 @@ impl Player {
         if let Begun::NotUntil(at) = begun {
             let mut targets = lane.0.iter().flatten();
             let lives = targets.any(|feed| feeds.0.get(*feed).is_some_and(super::Feed::lives));
-            if !any && lives && report.failure.is_none() {
-                *at = due.slot;
-                return None;
+            match report.failure {
+                // nobody knows yet
+                Some(_) => return Some(report),
+                None if !any && lives => {
+                    *at = due.slot;
+                    return None;
+                }
+                None => *begun = Begun::Yes,
             }
-            *begun = Begun::Yes;
         }
         Some(report)
     }
