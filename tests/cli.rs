@@ -49,6 +49,20 @@ fn names(folder: &Path) -> Vec<String> {
         .collect()
 }
 
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    for arguments in [
+        &["verify"][..],
+        &["verify", "--format", "json"],
+        &["packs"],
+        &["schema"],
+        &["man"],
+    ] {
+        let finished = Setup::new(SOUND).arguments(arguments).run_unread();
+        assert_eq!(finished.code, Some(0), "{arguments:?}: {}", finished.stderr);
+    }
+}
+
 // It takes most of a minute: named so that it begins first.
 #[test]
 fn a_demo_shows_warning_critical_and_recovery_within_a_minute_and_leaves_nothing_behind() {

@@ -98,6 +98,22 @@ fn a_day(begin: i64) -> Graphite {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let begin = midnight(2);
+    let graphite = a_day(begin);
+    let configuration = configuration(&graphite, &[LOAD]);
+    for arguments in [
+        &[][..],
+        &["--format", "json"],
+        &["--compare", "alerts.yml"],
+        &["--suggest", "Load"],
+    ] {
+        let finished = replay_of(&configuration, (begin, begin + DAY), arguments).run_unread();
+        assert_eq!(finished.code, Some(0), "{arguments:?}: {}", finished.stderr);
+    }
+}
+
+#[test]
 fn incidents_are_listed_with_when_how_long_and_who_was_told() {
     let begin = midnight(2);
     let graphite = a_day(begin);

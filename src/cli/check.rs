@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use serde::{Serialize, Serializer};
 
 use super::table::{self, Cell};
-use super::{Format, Paths, fail};
+use super::{Format, Paths, fail, named};
 use crate::agent::fetch::{Fetched, Known, fetch};
 use crate::agent::{self, compose};
 use crate::alert::evaluate::{Reading, Why, evaluate};
@@ -85,23 +85,13 @@ pub async fn check(options: Options) -> ExitCode {
         return ExitCode::from(UNKNOWN);
     };
     let config = loaded.config;
-    let groups: Vec<Arc<Group>> = config
-        .groups
-        .iter()
-        .filter(|group| {
-            options
-                .alert
-                .as_ref()
-                .is_none_or(|name| **name == *group.name)
-        })
-        .cloned()
-        .collect();
-    if let (true, Some(name)) = (groups.is_empty(), options.alert) {
-        fail(&format!(
-            "no alert is called `{name}`: `graphite-pager verify` lists them"
-        ));
-        return ExitCode::from(UNKNOWN);
-    }
+    let groups = match named(&config, options.alert.as_deref()) {
+        Ok(groups) => groups,
+        Err(why) => {
+            fail(&why);
+            return ExitCode::from(UNKNOWN);
+        }
+    };
     let client = match Client::new(&config.graphite) {
         Ok(client) => client,
         Err(error) => {

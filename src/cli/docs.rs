@@ -1,13 +1,13 @@
 //! `docs`: the documentation pages of alerts.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Paths, fail, load, many};
+use super::{Paths, fail, load, many, print_text};
 use crate::alert::{Docs, duration};
 use crate::config::{self, Config};
 use crate::deliver::text;
@@ -196,12 +196,9 @@ fn print(format: Format, faults: &[Fault]) {
     say(&text);
 }
 
-/// Writes to standard output, unless whoever reads it has seen enough.
 fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => fail(&error),
-        _ => {}
+    if let Err(why) = print_text(text) {
+        fail(&why);
     }
 }
 

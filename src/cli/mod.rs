@@ -16,13 +16,16 @@ mod table;
 mod test;
 mod verify;
 
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::config::{self, Loaded, Problem};
+use crate::alert::Group;
+use crate::config::{self, Config, Loaded, Problem};
 use crate::deliver::text;
 
 /// Watches Graphite and pages people.
@@ -187,6 +190,28 @@ fn load(paths: &[PathBuf]) -> Result<Loaded, config::Report> {
 fn print_problems<'a>(problems: impl IntoIterator<Item = &'a Problem>) {
     for problem in problems {
         eprintln!("{problem}");
+    }
+}
+
+/// Writes to standard output; a reader that has seen enough is no error.
+fn print_text(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.map_err(|error| format!("cannot print the results: {error}")),
+    }
+}
+
+/// All groups, or the one of this name.
+fn named(config: &Config, name: Option<&str>) -> Result<Vec<Arc<Group>>, String> {
+    let groups = config.groups.iter();
+    let groups = groups.filter(|group| name.is_none_or(|name| *name == *group.name));
+    let groups: Vec<_> = groups.cloned().collect();
+    match (groups.is_empty(), name) {
+        (true, Some(name)) => Err(format!(
+            "no alert is called `{name}`: `graphite-pager verify` lists them"
+        )),
+        _ => Ok(groups),
     }
 }
 

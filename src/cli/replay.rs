@@ -1,6 +1,5 @@
 //! `replay`: what would have been told, had these alerts run over Graphite's history.
 
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,16 +9,15 @@ use clap::{Args, ValueEnum};
 use tokio::sync::watch;
 
 use super::table::{self, Cell};
-use super::{Paths, fail, many};
+use super::{Paths, fail, many, named, print_text};
 use crate::agent;
 use crate::alert::{Group, Timestamp, duration};
 use crate::config::Config;
-use crate::deliver::text;
 use crate::graphite::Client;
 use crate::now::now;
 use crate::replay::report::Report;
 use crate::replay::values::Values;
-use crate::replay::{self, Feeds, Player, Span, Task, Warning, csv, html, json, span};
+use crate::replay::{self, Feeds, Player, Span, Task, csv, html, json, span};
 
 mod compare;
 mod progress;
@@ -180,7 +178,7 @@ fn show(
             before.warnings.dedup();
             say(before);
             let text = compare::print(before, after, options.format);
-            write(&text.map_err(|error| error.to_string())?)
+            print_text(&text.map_err(|error| error.to_string())?)
         }
         _ => Ok(()),
     }
@@ -195,7 +193,7 @@ struct Side {
 impl Side {
     fn new(paths: &Paths, alert: Option<&str>) -> Result<Self, Option<String>> {
         let config = paths.load().ok_or(None)?.config;
-        let groups = chosen(&config, alert)?;
+        let groups = named(&config, alert)?;
         Ok(Self { config, groups })
     }
 
@@ -239,18 +237,6 @@ fn span_of(options: &Options, now: Timestamp) -> Result<Span, String> {
     Span::new(from, until, now)
 }
 
-fn chosen(config: &Config, name: Option<&str>) -> Result<Vec<Arc<Group>>, String> {
-    let groups = config.groups.iter();
-    let groups = groups.filter(|group| name.is_none_or(|name| *name == *group.name));
-    let groups: Vec<_> = groups.cloned().collect();
-    match (groups.is_empty(), name) {
-        (true, Some(name)) => Err(format!(
-            "no alert is called `{name}`: `graphite-pager verify` lists them"
-        )),
-        _ => Ok(groups),
-    }
-}
-
 /// Becomes true at the first Ctrl-C.
 fn stopped_by_ctrl_c() -> watch::Receiver<bool> {
     let (stop, stopped) = watch::channel(false);
@@ -266,12 +252,8 @@ fn stopped_by_ctrl_c() -> watch::Receiver<bool> {
 
 /// Says on standard error what makes the results doubtful.
 fn say(report: &Report<'_>) {
-    for Warning { alert, text: why } in &report.warnings {
-        eprintln!(
-            "warning: alert `{}`: {}",
-            text::clean(alert),
-            text::clean(why)
-        );
+    for warning in &report.warnings {
+        eprintln!("warning: {warning}");
     }
     if report.stopped() {
         eprintln!(
@@ -291,28 +273,18 @@ fn print(report: &Report<'_>, format: Format) -> Result<(), String> {
         Format::Json => json::write(report).map_err(|error| error.to_string())? + "\n",
         Format::Csv => csv::write(report),
     };
-    write(&text)
-}
-
-/// Writes to standard output.
-fn write(text: &str) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // whoever read it has seen enough
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        printed => printed.map_err(|error| format!("cannot print the results: {error}")),
-    }
+    print_text(&text)
 }
 
 fn tables(report: &Report<'_>) {
     let (from, until) = (report.local(report.span.from), report.local(report.reached));
     let zone = report.zone.name();
     let count = many(report.record.incidents.len(), "incident");
-    println!("{count} from {from} until {until} ({zone})");
+    table::title(&format!("{count} from {from} until {until} ({zone})"));
     if report.record.incidents.is_empty() {
         return;
     }
-    println!();
+    table::title("");
     let heading = [
         "ALERT", "SERIES", "OPENED", "LASTED", "WORST", "TOLD", "REASON",
     ];
@@ -336,7 +308,7 @@ fn tables(report: &Report<'_>) {
             ]
         })
     });
-    println!();
+    table::title("");
     let heading = ["RECEIVER", "MESSAGES", "PAGES", "AT NIGHT", "NIGHTS"];
     table::print(&heading, &[0], || {
         report.receivers.iter().map(|(name, total)| {
@@ -349,7 +321,7 @@ fn tables(report: &Report<'_>) {
             ]
         })
     });
-    println!();
+    table::title("");
     let heading = [
         "WORST OFFENDER",
         "SERIES",

@@ -40,6 +40,11 @@ impl Cell {
     }
 }
 
+/// Prints a line beside tables, as [`print`] does.
+pub fn title(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
 /// Prints a table to standard output; a reader that has seen enough is no error.
 /// Where the terminal is narrow the columns `shrink` give way first. `rows` is
 /// asked twice, for the widths and for the text, so that none has to be kept.

@@ -1,12 +1,11 @@
 //! `test`: runs tests of alerts.
 
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::{fail, print_problems};
+use super::{fail, print_problems, print_text};
 use crate::config::alert_test::{self, Library};
 use crate::config::find_tests;
 use crate::testing::coverage::Coverage;
@@ -86,12 +85,7 @@ fn write(
         }
         Format::Json => json::report(results, coverage).map_err(|error| error.to_string())? + "\n",
     };
-    let mut out = std::io::stdout().lock();
-    match out.write_all(report.as_bytes()).and_then(|()| out.flush()) {
-        // whoever read it has seen enough
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        printed => printed.map_err(|error| format!("cannot print the results: {error}"))?,
-    }
+    print_text(&report)?;
     let Some(path) = &options.junit else {
         return Ok(());
     };

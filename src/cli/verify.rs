@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::table::{self, Cell};
-use super::{Format, Paths, fail, many, print_problems};
+use super::{Format, Paths, fail, many, print_problems, print_text};
 use crate::agent;
 use crate::alert::Timestamp;
 use crate::config::{self, AlertSpots, Code, Config, Loaded, Problem, Severity, Spots};
@@ -72,10 +72,12 @@ pub async fn verify(options: &Options) -> ExitCode {
     print_problems(&problems);
     let rows = rows(&config);
     match options.format {
-        Format::Json => match serde_json::to_string_pretty(&rows) {
-            Ok(json) => println!("{json}"),
-            Err(error) => fail(&error),
-        },
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&rows).map_err(|error| error.to_string());
+            if let Err(why) = json.and_then(|json| print_text(&(json + "\n"))) {
+                fail(&why);
+            }
+        }
         Format::Table => print(&rows),
     }
     sum_up(options, &config, &problems)

@@ -2,6 +2,7 @@
 //! would have judged, and why.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use super::feed::{Coarse, Feed, Feeds, Watcher};
@@ -9,6 +10,7 @@ use super::player::Player;
 use super::span::Span;
 use super::{cannot, doubts};
 use crate::alert::{Group, duration};
+use crate::deliver::text;
 
 /// Something that makes the replay of an alert doubtful.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +19,13 @@ pub struct Warning {
     pub alert: String,
     /// What, and why.
     pub text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (alert, why) = (text::clean(&self.alert), text::clean(&self.text));
+        write!(f, "alert `{alert}`: {why}")
+    }
 }
 
 /// Everything there is to say, of each alert together.

@@ -123,6 +123,18 @@ impl Setup {
         }
     }
 
+    /// Runs it to its end where nobody reads what it prints.
+    pub fn run_unread(self) -> Finished {
+        let mut child = self.command().spawn().unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        Finished {
+            code: ended.status.code(),
+            stdout: String::new(),
+            stderr: String::from_utf8_lossy(&ended.stderr).into_owned(),
+        }
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(self.folder());

@@ -28,7 +28,7 @@ fn tables(changes: &[Change], before: &Report<'_>, after: &Report<'_>) {
         let changes = changes.iter().filter(|change| change.kind() == kind);
         changes.count()
     };
-    println!(
+    table::title(&format!(
         "{} gained, {} lost, {} moved, from {} until {} ({})",
         many(count("gained"), "page"),
         count("lost"),
@@ -36,7 +36,7 @@ fn tables(changes: &[Change], before: &Report<'_>, after: &Report<'_>) {
         before.local(before.span.from),
         before.local(before.reached),
         before.zone.name()
-    );
+    ));
     let page = |page: &Option<Page>| match page {
         Some(page) => Cell::coloured(
             &format!("{} {}", before.local(page.at), page.level.text()),
@@ -45,7 +45,7 @@ fn tables(changes: &[Change], before: &Report<'_>, after: &Report<'_>) {
         None => "".into(),
     };
     if !changes.is_empty() {
-        println!();
+        table::title("");
         let heading = ["", "ALERT", "SERIES", "RECEIVER", "BEFORE", "AFTER"];
         table::print(&heading, &[2, 1, 3], || {
             changes.iter().map(|change| {
@@ -65,7 +65,7 @@ fn tables(changes: &[Change], before: &Report<'_>, after: &Report<'_>) {
             })
         });
     }
-    println!();
+    table::title("");
     let receivers = compare::receivers(before, after);
     let heading = ["RECEIVER", "PAGES", "AT NIGHT", "NIGHTS"];
     table::print(&heading, &[0], || {

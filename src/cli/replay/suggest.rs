@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Format, Options, Side, run, write};
+use super::{Format, Options, Side, print_text, run};
 use crate::alert::{Level, Timestamp, duration};
 use crate::cli::table;
 use crate::config::Config;
@@ -52,8 +52,7 @@ pub async fn suggest(
     }
     let (outcomes, reached) = try_all(&silent, &subject, &values, (seen, now), &goal).await?;
     for warning in crate::replay::warnings(&side.groups, &feeds, first, span) {
-        let (alert, why) = (text::clean(&warning.alert), text::clean(&warning.text));
-        eprintln!("warning: alert `{alert}`: {why}");
+        eprintln!("warning: {warning}");
     }
     if reached < span.until {
         let end = span.until;
@@ -170,7 +169,7 @@ fn print(
                 candidates: outcomes.iter().map(row).collect(),
             };
             let text = serde_json::to_string_pretty(&whole).map_err(|error| error.to_string())?;
-            write(&(text + "\n"))
+            print_text(&(text + "\n"))
         }
         Format::Csv => {
             let line = |outcome: &Outcome| {
@@ -188,7 +187,7 @@ fn print(
                 )
             };
             let lines: String = outcomes.iter().map(line).collect();
-            write(&format!(
+            print_text(&format!(
                 "threshold,for,present,pages,pages a week,caught,right,delay\r\n{lines}"
             ))
         }
@@ -198,19 +197,19 @@ fn print(
 fn headline(subject: &Subject, goal: &Goal, alert: &str, chosen: Option<&Outcome>) {
     let alert = text::clean(alert);
     let (most, all) = (text::number(goal.at_most), goal.must_catch.len());
-    match chosen {
+    let found = match chosen {
         Some(Outcome {
             candidate, a_week, ..
-        }) => println!(
-            "alert `{alert}`: {} would have given {} pages a week, {all} of {all} caught",
+        }) => format!(
+            "{} would have given {} pages a week, {all} of {all} caught",
             suggest::written(subject.level, candidate),
             rounded(*a_week)
         ),
-        None => println!(
-            "alert `{alert}`: nothing that was tried gives at most {most} pages a week and catches {all} of {all}"
+        None => format!(
+            "nothing that was tried gives at most {most} pages a week and catches {all} of {all}"
         ),
-    }
-    println!();
+    };
+    table::title(&format!("alert `{alert}`: {found}\n"));
 }
 
 fn rounded(a_week: f64) -> String {
