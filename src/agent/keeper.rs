@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::clock::Clock;
 use super::compose::{Composed, Shown, compose};
 use super::desk::{Desk, SLOW, Store, Turn, Unwritten, Written};
 use super::health::Health;
@@ -126,6 +127,7 @@ pub struct Keeper {
     health: Arc<Health>,
     /// Counts changes that workers may want to know of.
     changes: watch::Sender<u64>,
+    clock: Clock,
     /// The end of a batch that nothing waits for, and when it was begun.
     pending: Option<(oneshot::Receiver<Written>, Instant)>,
 }
@@ -138,6 +140,7 @@ impl Keeper {
         writer: Writer,
         health: Arc<Health>,
         changes: watch::Sender<u64>,
+        clock: Clock,
     ) -> Self {
         Self {
             desk: Desk::new(world),
@@ -145,6 +148,7 @@ impl Keeper {
             writer,
             health,
             changes,
+            clock,
             pending: None,
         }
     }
@@ -318,8 +322,10 @@ impl Keeper {
 
     async fn tick(&mut self) {
         self.look_at_pending();
-        self.health.update(|health| health.ticked_at = Some(now()));
-        self.desk.world.tick(now());
+        let now = now();
+        self.clock.look(now);
+        self.health.update(|health| health.ticked_at = Some(now));
+        self.desk.world.tick(now);
         let changed = self.desk.world.is_dirty();
         self.after(changed).await;
     }

@@ -5,6 +5,7 @@
 //! keeper's bounded queue only. On a stop, fetching ends first, then a send
 //! that is under way is finished, then everything is written.
 
+mod clock;
 pub mod compose;
 pub mod desk;
 pub mod fetch;
@@ -28,6 +29,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use url::Url;
 
+use self::clock::Clock;
 use self::compose::Shown;
 pub use self::health::{Health, State};
 use self::keeper::{Event, Keeper, QUEUE, Reload};
@@ -74,6 +76,8 @@ pub struct Agent {
     health: Arc<Health>,
     events: mpsc::Sender<Event>,
     changes: watch::Receiver<u64>,
+    /// Changes when the clock jumps.
+    jumps: watch::Receiver<()>,
     graphite: watch::Sender<Client>,
     http: deliver::http::Client,
     lines: Lines,
@@ -136,6 +140,7 @@ impl Agent {
         let health = Arc::new(Health::default());
         let (events, received) = mpsc::channel(QUEUE);
         let (changed, changes) = watch::channel(0);
+        let (clock, jumps) = Clock::new(now());
         let (graphite, _) = watch::channel(client);
         let shown = shown(&config);
         let keeper = Keeper::new(
@@ -144,6 +149,7 @@ impl Agent {
             Writer::start(store),
             Arc::clone(&health),
             changed,
+            clock,
         );
         let mut agent = Self {
             keeper: tokio::spawn(keeper.run(received)),
@@ -152,6 +158,7 @@ impl Agent {
             health,
             events,
             changes,
+            jumps,
             graphite,
             http,
             lines: Lines::default(),
@@ -288,7 +295,8 @@ impl Agent {
         let client = self.graphite.borrow().clone();
         let (assignment, assigned) = watch::channel(Some((Arc::clone(&group), client)));
         let (events, health) = (self.events.clone(), Arc::clone(&self.health));
-        let task = tokio::spawn(poll(assigned, before, events, health));
+        let jumps = self.jumps.clone();
+        let task = tokio::spawn(poll(assigned, jumps, before, events, health));
         self.groups.insert(
             Arc::clone(&group.name),
             Polled {

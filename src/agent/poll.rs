@@ -26,9 +26,11 @@ use crate::deliver::text::name;
 use crate::graphite::Client;
 use crate::now::now;
 
-/// The longest sleep: a clock that is set, or a host that was suspended, is
-/// noticed within it.
-const NAP: Duration = Duration::from_secs(5);
+/// The longest sleep, where the next slot is further away or there is none.
+const NAP: Duration = Duration::from_secs(60);
+
+/// How long a group whose slots cannot be followed rests.
+const REST: Duration = Duration::from_secs(5);
 
 /// A new configuration reaches every group within it.
 const SOON: Duration = Duration::from_secs(10);
@@ -51,14 +53,15 @@ pub struct Before {
 /// Evaluates a group at its slots until the assignment ends.
 pub async fn poll(
     assignment: watch::Receiver<Assignment>,
+    jumps: watch::Receiver<()>,
     mut before: Before,
     events: mpsc::Sender<Event>,
     health: Arc<Health>,
 ) {
     loop {
         let begun = std::mem::take(&mut before);
-        let events = events.clone();
-        let slots = run(assignment.clone(), begun, events, Arc::clone(&health));
+        let waits = (assignment.clone(), jumps.clone());
+        let slots = run(waits, begun, events.clone(), Arc::clone(&health));
         // in a box of its own: what waits between the slots is as small as can be
         let Err(why) = unwound(Box::pin(slots)).await else {
             return;
@@ -66,12 +69,12 @@ pub async fn poll(
         tracing::error!(
             "a group's slots cannot be followed, going on from the present: {why}; this is a bug"
         );
-        sleep(NAP).await;
+        sleep(REST).await;
     }
 }
 
 async fn run(
-    mut assignment: watch::Receiver<Assignment>,
+    (mut assignment, mut jumps): (watch::Receiver<Assignment>, watch::Receiver<()>),
     before: Before,
     events: mpsc::Sender<Event>,
     health: Arc<Health>,
@@ -98,7 +101,8 @@ async fn run(
             slots.go_on_from(now());
             schedule = group.schedule.clone();
         }
-        let Some((slot, missed)) = wait(&mut assignment, &group, &mut slots).await else {
+        let Some((slot, missed)) = wait(&mut assignment, &mut jumps, &group, &mut slots).await
+        else {
             continue;
         };
         let why = "evaluating took too long, or this computer was busy or suspended";
@@ -177,6 +181,7 @@ fn note_missed(group: &Group, missed: u64, health: &Health, why: &str) {
 /// the assignment changed.
 async fn wait(
     assignment: &mut watch::Receiver<Assignment>,
+    jumps: &mut watch::Receiver<()>,
     group: &Group,
     slots: &mut Slots,
 ) -> Option<(Timestamp, u64)> {
@@ -195,6 +200,8 @@ async fn wait(
         tokio::select! {
             () = sleep(wait) => {}
             _ = assignment.changed() => return None,
+            // the clock is not what it was
+            Ok(()) = jumps.changed() => {}
         }
     }
 }

@@ -94,7 +94,8 @@ fn keeper(writer: Writer, health: Arc<Health>) -> (Keeper, Arc<Group>) {
     let setup = agent::setup(&config);
     let world = World::new(setup, Saved::default(), now());
     let (changed, _) = watch::channel(0);
-    let keeper = Keeper::new(world, agent::shown(&config), writer, health, changed);
+    let (clock, _) = Clock::new(now());
+    let keeper = Keeper::new(world, agent::shown(&config), writer, health, changed, clock);
     (keeper, Arc::clone(&config.groups[0]))
 }
 
