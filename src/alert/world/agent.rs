@@ -42,6 +42,7 @@ impl World {
             Some(_) => Some(head.failing_since.unwrap_or(slot).min(now)),
             None => None,
         };
+        self.stands(name);
     }
 
     /// Records that the store failed, or works again.
@@ -64,6 +65,7 @@ impl World {
             self.clock_set_back(now);
         }
         self.ticked = now;
+        debug_assert_eq!(self.standings, self.counted(), "groups are counted");
         self.leave(now);
         self.look_after_itself(now);
         self.notice_hours(now);
@@ -106,12 +108,12 @@ impl World {
 
     /// Ends what belongs to alerts that left the configuration.
     fn leave(&mut self, now: Timestamp) {
-        let gone: Vec<Arc<str>> = self
-            .groups
-            .iter()
-            .filter(|(_, entry)| entry.leaves_at.is_some_and(|at| at <= now))
-            .map(|(name, _)| Arc::clone(name))
-            .collect();
+        let over = |name: &&Arc<str>| {
+            let entry = self.groups.get(*name);
+            entry.is_some_and(|entry| entry.leaves_at.is_some_and(|at| at <= now))
+        };
+        let leaving = self.standings.leaving.iter();
+        let gone: Vec<Arc<str>> = leaving.filter(over).cloned().collect();
         for name in gone {
             self.end_group(&name, now);
             let own: Arc<str> = Arc::clone(&name);
@@ -123,6 +125,7 @@ impl World {
                 now,
             );
             if let Some(entry) = self.groups.remove(&name) {
+                self.stood(&name, &entry);
                 for (legend, _) in entry.life.series.actives() {
                     let key = (Arc::clone(&name), Arc::clone(legend));
                     self.silent.remove(&key);
@@ -141,17 +144,17 @@ impl World {
     fn outage(&mut self, now: Timestamp) {
         // the latest try of each group, also of one that has not been tried since
         // the start: a restart is no news of Graphite
-        let mut tried = 0;
+        let tried = self.standings.tried;
         let mut failing = Vec::new();
         let mut fresh = false;
-        for (name, entry) in &self.groups {
-            if entry.life.head.slot.is_some() && entry.is_asked() {
-                tried += 1;
-                if let Some(since) = entry.life.head.failing_since {
-                    fresh |= entry.life.ready;
-                    let why = entry.life.head.failure.clone().unwrap_or_default();
-                    failing.push((Arc::clone(name), since, why));
-                }
+        for name in &self.standings.failing {
+            let Some(entry) = self.groups.get(name) else {
+                continue;
+            };
+            if let Some(since) = entry.life.head.failing_since {
+                fresh |= entry.life.ready;
+                let why = entry.life.head.failure.clone().unwrap_or_default();
+                failing.push((Arc::clone(name), since, why));
             }
         }
         let count = failing.len();
@@ -374,14 +377,7 @@ impl World {
 
     /// Groups whose latest fetch failed, and groups that were tried.
     pub fn failing(&self) -> (usize, usize) {
-        let tried = || {
-            let entries = self.groups.values();
-            entries.filter(|entry| entry.life.ready && entry.is_asked())
-        };
-        let failing = tried()
-            .filter(|entry| entry.life.head.failing_since.is_some())
-            .count();
-        (failing, tried().count())
+        (self.standings.ready_failing, self.standings.ready)
     }
 
     /// Receivers that refuse, or have taken nothing for too long.

@@ -120,7 +120,7 @@ impl World {
             self.changes.released = released;
             self.touch_all();
         }
-        let names = self.groups.keys();
+        let names = self.standings.hours.iter();
         let held: BTreeSet<Arc<str>> = names.filter(|n| self.held(n, now)).cloned().collect();
         let before = std::mem::replace(&mut self.changes.held, held);
         let changed: Vec<Arc<str>> = before

@@ -11,6 +11,7 @@
 //! - `overflow.rs`: incidents that stand for others
 //! - `agent.rs`: the agent's own incidents: Graphite fails, receivers fail
 //! - `silence.rs`: many series that fall silent at once
+//! - `standing.rs`: which groups are asked for, and which of them fail
 //! - `telling.rs`: who is owed something, and what came of an attempt
 //! - `next.rs`: the most urgent thing to tell a receiver
 //! - `incidents.rs`, `deliveries.rs`, `agenda.rs`: what there is, with indexes; `changes.rs`: what
@@ -29,6 +30,7 @@ mod overflow;
 mod pass;
 mod setup;
 mod silence;
+mod standing;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -48,6 +50,8 @@ pub use next::{Job, Next};
 pub use pass::Report;
 pub use setup::Setup;
 pub use telling::GivenUp;
+
+use standing::{Standing, Standings};
 
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +85,8 @@ pub(crate) struct Entry {
     pub leaves_at: Option<Timestamp>,
     /// What messages say of its alerts: one for all incidents that say the same.
     pub abouts: Vec<Arc<About>>,
+    /// How fetching stood for it when that was last counted.
+    standing: Standing,
 }
 
 impl Entry {
@@ -142,6 +148,7 @@ pub struct World {
     /// Receivers that were in trouble before that and have not taken anything since.
     unproven: BTreeSet<Arc<str>>,
     groups: BTreeMap<Arc<str>, Entry>,
+    standings: Standings,
     incidents: Incidents,
     deliveries: Deliveries,
     agenda: Agenda,
@@ -218,7 +225,7 @@ impl World {
             }) => life.ready || matches!(group.schedule, Schedule::Cron(_)),
             Some(_) => false,
             // the agent's own: told as soon as anything has been judged
-            None if *group == *BUILT_IN => self.groups.values().any(|entry| entry.life.ready),
+            None if *group == *BUILT_IN => self.standings.ready > 0,
             // it left the configuration, and nothing will ever judge it again
             None => true,
         }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::agenda::Agenda;
+use super::batch::Dirty;
 use super::changes::Changes;
 use super::deliveries::Deliveries;
 use super::incidents::Incidents;
+use super::standing::Standings;
 use super::telling::recipients;
-use super::{DeliveryKey, Entry, LEAVE, Saved, World, batch::Dirty};
+use super::{DeliveryKey, Entry, LEAVE, Saved, World};
 use crate::alert::definition::{Group, WithoutData};
 use crate::alert::delivery::Delivery;
 use crate::alert::evaluate::TOO_FEW;
@@ -151,6 +153,7 @@ impl World {
             trying_since: now,
             unproven: BTreeSet::new(),
             groups,
+            standings: Standings::default(),
             incidents: Incidents::new(saved.incidents),
             deliveries: Deliveries::new(saved.deliveries),
             agenda: Agenda::default(),
@@ -241,6 +244,7 @@ impl World {
         for entry in self.groups.values_mut() {
             entry.life.ready = false;
         }
+        self.stand_all();
         self.try_anew(now);
         self.forget_failures(now);
         self.mark_all_due(now);
@@ -487,6 +491,7 @@ impl World {
                 },
             );
         }
+        self.stand_all();
     }
 
     /// Brings what incidents say of their alerts, and who is told, in line with
