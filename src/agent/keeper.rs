@@ -189,6 +189,7 @@ impl Keeper {
 
     /// Writes what is under way, and what came after it.
     async fn finish(&mut self) {
+        self.desk.world.write_all();
         for _ in 0..2 {
             self.commit().await;
             let Some((written, _)) = self.pending.take() else {

@@ -17,7 +17,7 @@ use super::time::Timestamp;
 /// Slots are counted no further than this after a long silence.
 const COUNTED: u64 = 1000;
 
-/// Counters of a group, written with every evaluation.
+/// Counters of a group, written with every evaluation that changes something.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Head {
@@ -53,6 +53,16 @@ pub struct Source {
     /// It has returned series that earlier alerts claimed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub claimed: bool,
+}
+
+/// What a group's head says beside its counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    tried: bool,
+    fails: bool,
+    judged: usize,
+    sources: usize,
+    claimed: usize,
 }
 
 /// Everything that is remembered of one group.
@@ -93,6 +103,28 @@ impl Life {
         let period = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
         self.head.answers = self.head.answers.saturating_add(1);
         self.head.answered_ms = self.head.answered_ms.saturating_add(period);
+    }
+
+    /// Whether no clock runs for any of its series, and nothing fails or is open.
+    pub fn is_quiet(&self) -> bool {
+        let head = &self.head;
+        head.failing_since.is_none()
+            && self.lacking.is_empty()
+            && self.series.actives().next().is_none()
+    }
+
+    /// What is remembered beside counters and series: where it is the same, an
+    /// evaluation changed nothing that has to last.
+    pub fn marks(&self) -> Marks {
+        let head = &self.head;
+        let claimed = head.sources.iter().filter(|source| source.claimed);
+        Marks {
+            tried: head.slot.is_some(),
+            fails: head.failing_since.is_some(),
+            judged: head.judged,
+            sources: head.sources.len(),
+            claimed: claimed.count(),
+        }
     }
 
     /// Index of `target` among the sources, which it joins if it is new.

@@ -1,11 +1,12 @@
 //! What changed since it was last written, and how state is read back.
 //!
-//! Only what changed is handed out: a quiet evaluation costs its group's
-//! counters and nothing per series. Values travel as the domain's own types; a
+//! Only what changed is handed out: a quiet evaluation costs nothing per series,
+//! and its group's counters are written every five minutes. Values travel as the domain's own types; a
 //! store decides how they look on disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{DeliveryKey, Memory, World};
 use crate::alert::delivery::Delivery;
@@ -13,12 +14,32 @@ use crate::alert::group::Head;
 use crate::alert::incident::{Incident, IncidentId};
 use crate::alert::lifecycle::Active;
 use crate::alert::page::Page;
+use crate::alert::schedule::Schedule;
+use crate::alert::time::Timestamp;
 
 /// Names one series: group and legend.
 pub type SeriesKey = (Arc<str>, Arc<str>);
 
 /// Names one page of known series: group and number.
 pub type PageKey = (Arc<str>, u32);
+
+/// How long counters of groups of which nothing runs may stay unwritten.
+const QUIET: Duration = Duration::from_secs(5 * 60);
+
+/// Groups of which nothing has changed but their counters: a crash that loses
+/// these has the newest slot evaluated once more, with the same result.
+#[derive(Debug, Default)]
+pub(super) struct Quiet {
+    groups: BTreeSet<Arc<str>>,
+    /// When the first of them was evaluated.
+    pub since: Option<Timestamp>,
+}
+
+impl Quiet {
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.since.is_some_and(|since| now.since(since) >= QUIET)
+    }
+}
 
 /// What has to be written, by key.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +121,13 @@ impl Saved {
     }
 }
 
+impl Dirty {
+    /// How many rows are to be written, those of heads left out.
+    pub(super) fn rows(&self) -> usize {
+        self.known.len() + self.series.len() + self.incidents.len() + self.deliveries.len()
+    }
+}
+
 impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
@@ -149,6 +177,28 @@ impl World {
         }
     }
 
+    /// Notes that the counters of a group moved on; `same`: and nothing else.
+    pub(super) fn head_changed(&mut self, name: &Arc<str>, same: bool, now: Timestamp) {
+        let Some(entry) = self.groups.get(name) else {
+            return;
+        };
+        let often = entry.group.as_ref().is_some_and(
+            |group| matches!(group.schedule, Schedule::Every { period, .. } if period < QUIET),
+        );
+        if same && often && entry.life.is_quiet() {
+            self.quiet.since.get_or_insert(now);
+            self.quiet.groups.insert(Arc::clone(name));
+        } else {
+            self.dirty.heads.insert(Arc::clone(name));
+        }
+    }
+
+    /// Nothing is left for later: this is the end.
+    pub fn write_all(&mut self) {
+        self.dirty.heads.append(&mut self.quiet.groups);
+        self.quiet.since = None;
+    }
+
     /// Whether something has to be written before anything may be sent.
     pub fn is_dirty(&self) -> bool {
         self.dirty.owed
@@ -156,7 +206,13 @@ impl World {
 
     /// Hands out everything that changed since it was last called.
     pub fn take_batch(&mut self) -> Batch {
+        if self.quiet.is_over(self.ticked) {
+            self.write_all();
+        }
         let dirty = std::mem::take(&mut self.dirty);
+        for name in &dirty.heads {
+            self.quiet.groups.remove(name);
+        }
         let heads = dirty.heads.into_iter().map(|name| {
             let head = self.groups.get(&name).map(|entry| entry.life.head.clone());
             (name, head)

@@ -42,6 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agenda::Agenda;
+use batch::Quiet;
 pub use batch::{Batch, Dirty, Saved};
 use changes::Changes;
 use deliveries::Deliveries;
@@ -172,6 +173,7 @@ pub struct World {
     given_up: Vec<GivenUp>,
     transitions: Vec<Transition>,
     dirty: batch::Dirty,
+    quiet: Quiet,
 }
 
 impl World {

@@ -87,6 +87,7 @@ impl World {
             return Vec::new();
         };
         let was_ready = entry.life.ready;
+        let before = (entry.life.marks(), self.dirty.rows());
         let Report { answers, failure } = report.into();
         let answered = answers.iter().filter(|answer| answer.is_some()).count();
         let (any, all) = (answered > 0, answered == answers.len());
@@ -103,7 +104,6 @@ impl World {
             head.judged = head.judged.max(evaluated.judged);
             head.judged_at = Some(slot);
         }
-        self.dirty.heads.insert(Arc::clone(name));
         self.known_changed(name);
         if !was_ready {
             self.is_ready(name);
@@ -111,6 +111,9 @@ impl World {
         self.fetched(name, failure.as_deref(), slot, now);
         self.judge(group, evaluated, slot, now);
         self.look_after_itself(now);
+        let marks = self.groups.get(name).map(|entry| entry.life.marks());
+        let same = (marks, self.dirty.rows()) == (Some(before.0), before.1);
+        self.head_changed(name, same, now);
         twice
     }
 

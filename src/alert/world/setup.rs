@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::agenda::Agenda;
-use super::batch::Dirty;
+use super::batch::{Dirty, Quiet};
 use super::changes::Changes;
 use super::deliveries::Deliveries;
 use super::incidents::Incidents;
@@ -168,6 +168,7 @@ impl World {
             transitions: Vec::new(),
             given_up: Vec::new(),
             dirty,
+            quiet: Quiet::default(),
         };
         world.drop_unknown_receivers();
         world.try_anew(now);

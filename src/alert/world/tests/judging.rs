@@ -330,14 +330,48 @@ fn a_failed_fetch_changes_no_level_and_lets_nothing_vanish() {
 }
 
 #[test]
-fn a_quiet_evaluation_writes_nothing_per_series() {
+fn quiet_evaluations_write_nothing_but_counters_every_five_minutes() {
     let mut bench = Bench::new(vec![alert("Load", "all")]);
     bench.answer(0, "Load", "a=1 b=1");
     bench.world.take_batch();
-    bench.answer(1, "Load", "a=2 b=3");
+    for minute in 1..=5 {
+        bench.answer(minute, "Load", "a=2 b=3");
+        bench.tick(minute);
+        assert!(bench.world.take_batch().is_empty(), "{minute}");
+    }
+    bench.tick(6);
     let batch = bench.world.take_batch();
     assert_eq!(batch.heads.len(), 1);
     assert!(batch.known.is_empty() && batch.series.is_empty() && batch.incidents.is_empty());
+    bench.answer(6, "Load", "a=2 b=3");
+    bench.tick(7);
+    assert!(bench.world.take_batch().is_empty());
+    bench.world.write_all();
+    assert_eq!(bench.world.take_batch().heads.len(), 1, "at a stop");
+}
+
+#[test]
+fn counters_are_written_with_whatever_else_changes_and_while_a_clock_runs() {
+    let mut bench = Bench::new(vec![alert("Load", "all")]);
+    bench.answer(0, "Load", "a=1 b=1");
+    bench.world.take_batch();
+    for (minute, answer) in [
+        (1, "a=30 b=1"),
+        (2, "a=30 b=1"),
+        (3, "a=1 b=1"),
+        (4, "a=1 b=1"),
+        (5, "a=1 b=1"),
+        (6, "a=1 b=1 c=1"),
+    ] {
+        bench.answer(minute, "Load", answer);
+        assert_eq!(bench.world.take_batch().heads.len(), 1, "{answer}");
+    }
+    bench.fail(7, "Load");
+    assert_eq!(bench.world.take_batch().heads.len(), 1);
+    bench.answer(8, "Load", "a=1 b=1 c=1");
+    assert_eq!(bench.world.take_batch().heads.len(), 1, "it is mended");
+    bench.answer(9, "Load", "a=1 b=1 c=1");
+    assert!(bench.world.take_batch().is_empty());
 }
 
 #[test]
