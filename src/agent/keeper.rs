@@ -230,7 +230,7 @@ impl Keeper {
             Turn::Wait(_) | Turn::Stop => false,
         };
         if !answers.is_empty() {
-            self.after(true).await;
+            self.after(false).await;
         } else if turns.iter().any(write_first) {
             self.commit().await;
         }
@@ -327,12 +327,13 @@ impl Keeper {
         self.clock.look(now);
         self.health.update(|health| health.ticked_at = Some(now));
         self.desk.world.tick(now);
-        let changed = self.desk.world.is_dirty();
-        self.after(changed).await;
+        let due = self.desk.world.is_dirty();
+        self.after(due).await;
     }
 
     /// What follows every change: written, said in the log, and workers woken.
-    async fn after(&mut self, changed: bool) {
+    async fn after(&mut self, due: bool) {
+        let news = self.desk.world.take_news();
         self.commit().await;
         let changes = self.desk.world.take_transitions();
         for change in changes.iter().take(LOGGED) {
@@ -364,7 +365,7 @@ impl Keeper {
             health.failing = (failing, tried);
             health.receivers = receivers;
         });
-        if changed {
+        if due || news {
             self.changes
                 .send_modify(|count| *count = count.wrapping_add(1));
         }

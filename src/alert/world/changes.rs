@@ -21,6 +21,8 @@ pub(super) struct Changes {
     pub over: BTreeSet<IncidentId>,
     /// When the first of those that are owed is given up.
     pub give_up_at: Option<Timestamp>,
+    /// Whether there was anything since receivers' workers were last woken.
+    news: bool,
     /// Whether the wait after the start was over when that was last looked at.
     released: bool,
     /// The groups of which new things were held back then.
@@ -31,14 +33,19 @@ impl World {
     /// Passes on what changed to those who have to look at it.
     pub(super) fn spread(&mut self) {
         let mut ended = Vec::new();
-        for key in self.deliveries.take_touched() {
+        let (deliveries, incidents) = (
+            self.deliveries.take_touched(),
+            self.incidents.take_touched(),
+        );
+        self.changes.news |= !deliveries.is_empty() || !incidents.is_empty();
+        for key in deliveries {
             self.changes.due.insert(key.0);
             if self.incidents.get(&key.0).is_some_and(|i| !i.is_open()) {
                 ended.push(key.0);
             }
             self.agenda.changed(key);
         }
-        for id in self.incidents.take_touched() {
+        for id in incidents {
             let Some(incident) = self.incidents.get(&id) else {
                 continue;
             };
@@ -57,6 +64,13 @@ impl World {
                 self.look_again(other);
             }
         }
+    }
+
+    /// Whether something changed since this was last called that somebody may
+    /// have to be told: if not, nobody need be woken.
+    pub fn take_news(&mut self) -> bool {
+        self.spread();
+        std::mem::take(&mut self.changes.news)
     }
 
     fn look_again(&mut self, id: IncidentId) {
