@@ -92,6 +92,38 @@ fn a_page_that_changed_is_read_again_with_the_configuration() {
 }
 
 #[test]
+fn a_page_that_changes_appears_or_goes_is_read_again_by_itself() {
+    let (graphite, hook) = (Graphite::start(), Sink::start());
+    graphite.set("load", vec![hot("web-1")]);
+    let receivers = format!("  hook: {{webhook: {{url: '{}'}}}}\n", hook.url());
+    let mut agent = setup(&graphite, &receivers, "Old.").start();
+    hook.wait_for(1, DEADLINE);
+    // that pages are read does not hang on the rest
+    agent.setup().write("alerts.yml", "alerts: half a file");
+    agent.wait_stderr("the old one runs on");
+    let page_of = |steps: &str| agent.setup().write("pages/Load/README.md", &page(steps));
+    page_of("New.");
+    let read = |agent: &support::agent::Agent, times: usize| {
+        let said = "messages quote them as they are now";
+        (agent.stderr().matches(said).count() == times).then_some(())
+    };
+    agent.wait("pages read once", |agent| read(agent, 1));
+    graphite.set("load", vec![hot("web-1"), hot("web-2")]);
+    let sent = hook.wait_for(2, DEADLINE);
+    assert_eq!(of(&sent, "web-2")[0]["first_steps"], "New.");
+    std::fs::remove_dir_all(agent.setup().folder().join("pages")).unwrap();
+    agent.wait("pages read twice", |agent| read(agent, 2));
+    agent.setup().write("pages/Load.md", &page("Elsewhere."));
+    agent.wait("pages read three times", |agent| read(agent, 3));
+    graphite.set("load", vec![hot("web-1"), hot("web-2"), hot("web-3")]);
+    let sent = hook.wait_for(3, DEADLINE);
+    assert_eq!(of(&sent, "web-3")[0]["first_steps"], "Elsewhere.");
+    // nobody was told anything because of it
+    assert_eq!(sent.len(), 3);
+    assert!(agent.stop().success());
+}
+
+#[test]
 fn without_a_page_nothing_is_quoted_and_nobody_waits() {
     let (graphite, hook) = (Graphite::start(), Sink::start());
     graphite.set("load", vec![hot("web-1")]);

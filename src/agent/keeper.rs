@@ -75,6 +75,8 @@ pub enum Event {
     },
     /// There is a new configuration.
     Reload(Box<Reload>),
+    /// The pages of alerts say something else.
+    Shown(Box<Shown>),
 }
 
 /// A new configuration.
@@ -287,6 +289,10 @@ impl Keeper {
                     self.desk.world.came_back(&old, &present);
                 }
                 Answer::Reloaded { retired, reply }
+            }
+            Event::Shown(shown) => {
+                self.shown = *shown;
+                Answer::Nobody
             }
             // whoever asks is not answered here
             Event::Next { .. } => Answer::Nobody,

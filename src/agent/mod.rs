@@ -41,7 +41,7 @@ use self::writer::Writer;
 use crate::alert::Group;
 use crate::alert::group::Head;
 use crate::alert::world::{Saved, Setup, World};
-use crate::config::{Config, Receiver};
+use crate::config::{Config, FirstSteps, Receiver};
 use crate::deliver::{self, Sender};
 use crate::graphite::Client;
 use crate::now::now;
@@ -259,6 +259,14 @@ impl Agent {
             self.beat();
         }
         Ok(())
+    }
+
+    /// Messages quote these pages from now on; nothing else changes.
+    pub async fn quote(&mut self, first_steps: FirstSteps) {
+        self.config.first_steps = first_steps;
+        let shown = Box::new(shown(&self.config));
+        // the keeper is gone at the end alone, when nobody is told any more
+        let _ = self.events.send(Event::Shown(shown)).await;
     }
 
     /// Gives every group its task, and every task its group.

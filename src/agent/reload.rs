@@ -1,10 +1,11 @@
-//! Notices that configuration files changed.
+//! Notices that configuration files, or pages, changed.
 //!
 //! Files are looked at once a second rather than watched: that sees a symlink
 //! swap as Kubernetes makes it, a network file system and an editor that writes
 //! a new file all alike. They are read again when nothing has changed for five
 //! seconds, so that half a deployment is not taken for a whole one. Of a folder
 //! only what a configuration is made of counts: the store may lie beside it.
+//! Where there are many files, they are looked at less often.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
@@ -17,17 +18,33 @@ use crate::config::is_configuration;
 
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Looks that must all be the same: five seconds of stillness.
-const STILL: u32 = 5;
+/// How long all looks must be the same.
+const STILL: Duration = Duration::from_secs(5);
+
+/// Files that are looked at in one second: about a thousandth of a processor.
+const AT_ONCE: usize = 250;
+
+/// The longest time between two looks.
+const SELDOM: Duration = Duration::from_secs(30);
 
 /// Files in folders beyond this are not looked at.
 const MANY: usize = 10_000;
 
-/// The files and folders that a configuration was read from.
+/// The files and folders that something was read from.
 #[derive(Clone, Debug)]
 pub struct Watched {
     paths: Vec<PathBuf>,
+    inside: Inside,
     seen: Marks,
+}
+
+/// What counts of that which is in a folder.
+#[derive(Clone, Copy, Debug)]
+enum Inside {
+    /// Configuration files, however deep.
+    Configuration,
+    /// Files whose names this takes, right in it.
+    Files(fn(&str) -> bool),
 }
 
 type Marks = Vec<Option<Mark>>;
@@ -42,11 +59,32 @@ struct Mark {
     inside: Vec<(OsString, Option<Mark>)>,
 }
 
+impl Mark {
+    /// How many files and folders it is made of.
+    fn count(&self) -> usize {
+        let inside = self.inside.iter().filter_map(|(_, mark)| mark.as_ref());
+        1 + inside.map(Self::count).sum::<usize>()
+    }
+}
+
 impl Watched {
-    /// Remembers how `paths` are now.
+    /// Remembers how the configuration in `paths` is now.
     pub async fn new(paths: Vec<PathBuf>) -> Self {
-        let seen = marks(&paths).await;
-        Self { paths, seen }
+        Self::of(paths, Inside::Configuration).await
+    }
+
+    /// Remembers how the files right in `folders` are now whose names `counts` takes.
+    pub async fn files(folders: Vec<PathBuf>, counts: fn(&str) -> bool) -> Self {
+        Self::of(folders, Inside::Files(counts)).await
+    }
+
+    async fn of(paths: Vec<PathBuf>, inside: Inside) -> Self {
+        let seen = marks(&paths, inside).await;
+        Self {
+            paths,
+            inside,
+            seen,
+        }
     }
 
     /// Looks at these as well from now on.
@@ -55,28 +93,33 @@ impl Watched {
         let mut new: Vec<PathBuf> = new.collect();
         new.sort_unstable();
         new.dedup();
-        self.seen.extend(marks(&new).await);
+        self.seen.extend(marks(&new, self.inside).await);
         self.paths.extend(new);
     }
 
     /// Takes them as they are now: somebody is about to read them.
     pub async fn look(&mut self) {
-        self.seen = marks(&self.paths).await;
+        self.seen = marks(&self.paths, self.inside).await;
     }
 
     /// Resolves when they have changed, and then been still.
     pub async fn changed(&mut self) {
         loop {
-            sleep(LOOK).await;
-            let mut now = marks(&self.paths).await;
+            sleep(pause(&self.seen)).await;
+            let mut now = marks(&self.paths, self.inside).await;
             if now == self.seen {
                 continue;
             }
-            let mut still = 0;
+            let mut still = Duration::ZERO;
             while still < STILL {
-                sleep(LOOK).await;
-                let next = marks(&self.paths).await;
-                still = if next == now { still + 1 } else { 0 };
+                let pause = pause(&now);
+                sleep(pause).await;
+                let next = marks(&self.paths, self.inside).await;
+                still = if next == now {
+                    still + pause
+                } else {
+                    Duration::ZERO
+                };
                 now = next;
             }
             self.seen = now;
@@ -85,19 +128,32 @@ impl Watched {
     }
 }
 
-async fn marks(paths: &[PathBuf]) -> Marks {
+/// The time until files are looked at again.
+fn pause(seen: &Marks) -> Duration {
+    // one that is not there is looked for as well
+    let count = |mark: &Option<Mark>| mark.as_ref().map_or(1, Mark::count);
+    let files: usize = seen.iter().map(count).sum();
+    let times = u32::try_from(files / AT_ONCE).unwrap_or(u32::MAX);
+    LOOK.saturating_mul(times.saturating_add(1)).min(SELDOM)
+}
+
+async fn marks(paths: &[PathBuf], inside: Inside) -> Marks {
     let paths = paths.to_vec();
     let count = paths.len();
     let looked = tokio::task::spawn_blocking(move || {
-        let mut left = MANY;
-        paths.iter().map(|path| mark(path, &mut left)).collect()
+        let mut left = match inside {
+            Inside::Configuration => MANY,
+            Inside::Files(_) => usize::MAX,
+        };
+        let mark = |path: &PathBuf| mark(path, inside, &mut left);
+        paths.iter().map(mark).collect()
     });
     looked.await.unwrap_or_else(|_| vec![None; count])
 }
 
 /// `None`: there is no such file. Looks at `left` more files at most, so that a
-/// loop of links ends.
-fn mark(path: &Path, left: &mut usize) -> Option<Mark> {
+/// loop of links between folders ends.
+fn mark(path: &Path, within: Inside, left: &mut usize) -> Option<Mark> {
     *left = left.checked_sub(1)?;
     let metadata = std::fs::metadata(path).ok()?;
     let folder = metadata.is_dir();
@@ -109,11 +165,15 @@ fn mark(path: &Path, left: &mut usize) -> Option<Mark> {
     }
     let counts = |name: &OsString| {
         let text = name.to_string_lossy();
-        !text.starts_with('.') && (is_configuration(&text) || path.join(name).is_dir())
+        match within {
+            _ if text.starts_with('.') => false,
+            Inside::Configuration => is_configuration(&text) || path.join(name).is_dir(),
+            Inside::Files(counts) => counts(&text),
+        }
     };
     let inside = names.into_iter().filter(counts);
     let inside = inside.map(|name| {
-        let mark = mark(&path.join(&name), left);
+        let mark = mark(&path.join(&name), within, left);
         (name, mark)
     });
     Some(Mark {
@@ -212,6 +272,64 @@ mod tests {
         fs::rename(path("..tmp"), path("..data")).unwrap();
         let changed = timeout(Duration::from_secs(60), watched.changed()).await;
         assert!(changed.is_ok());
+    }
+
+    /// Whether `change` to a folder of pages with `Load/README.md` is noticed,
+    /// and after how many seconds.
+    async fn page_noticed(change: impl FnOnce(&Path)) -> Option<u64> {
+        let folder = tempfile::tempdir().unwrap();
+        let pages = folder.path().to_owned();
+        fs::create_dir(pages.join("Load")).unwrap();
+        fs::write(pages.join("Load/README.md"), "a").unwrap();
+        let folders = ["", "Load", "Disk"].map(|name| pages.join(name)).to_vec();
+        let mut watched = Watched::files(folders, |name| name.ends_with(".md")).await;
+        change(&pages);
+        let start = Instant::now();
+        let changed = timeout(Duration::from_secs(60), watched.changed()).await;
+        changed.ok().map(|()| start.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pages_that_change_appear_or_go_are_noticed() {
+        let changed = page_noticed(|pages| fs::write(pages.join("Load/README.md"), "b c").unwrap());
+        assert_eq!(changed.await, Some(6));
+        let new = page_noticed(|pages| {
+            fs::create_dir(pages.join("Disk")).unwrap();
+            fs::write(pages.join("Disk/README.md"), "b").unwrap();
+        });
+        assert_eq!(new.await, Some(6));
+        let beside = page_noticed(|pages| fs::write(pages.join("Disk.md"), "b").unwrap());
+        assert_eq!(beside.await, Some(6));
+        let gone = page_noticed(|pages| fs::remove_dir_all(pages.join("Load")).unwrap());
+        assert_eq!(gone.await, Some(6));
+        assert_eq!(page_noticed(|_| {}).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_page_is_no_change() {
+        let after = page_noticed(|pages| {
+            for name in ["Load/graph.png", "Load/.README.md.swp.md", "alerts.yml"] {
+                fs::write(pages.join(name), "x").unwrap();
+            }
+            // no alert's page is there
+            fs::create_dir_all(pages.join("Other/Load")).unwrap();
+            fs::write(pages.join("Other/Load/README.md"), "x").unwrap();
+        });
+        assert_eq!(after.await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_files_are_looked_at_less_often() {
+        let folder = tempfile::tempdir().unwrap();
+        for count in 0..1000 {
+            fs::write(folder.path().join(format!("{count}.md")), "x").unwrap();
+        }
+        let folders = vec![folder.path().to_owned()];
+        let mut watched = Watched::files(folders, |name| name.ends_with(".md")).await;
+        fs::write(folder.path().join("7.md"), "other").unwrap();
+        let start = Instant::now();
+        watched.changed().await;
+        assert_eq!(start.elapsed().as_secs(), 10);
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 use super::{Paths, fail, load, print_problems};
 use crate::agent::{self, Agent, Watched};
-use crate::config::{Config, Loaded, Problem, Store};
-use crate::docs::steps;
+use crate::config::{Config, FirstSteps, Loaded, Problem, Store};
+use crate::docs::{folder, steps};
 use crate::store::Sqlite;
 use crate::web;
 
@@ -73,10 +73,13 @@ pub async fn agent(
     // signals first: one that comes while the agent starts must not kill it half-way
     let mut signals =
         Signals::new().map_err(|error| format!("cannot listen to signals: {error}"))?;
-    let Loaded { config, files, .. } = loaded;
-    let config = with_first_steps(config).await;
+    let Loaded {
+        mut config, files, ..
+    } = loaded;
     // before anything that takes time: a change from now on is read again
     let watched = Watched::new(files).await;
+    let pages = watched_pages(&config).await;
+    config.first_steps = first_steps(&config).await.unwrap_or_default();
     let file = store_file(&config, options);
     let store = Sqlite::open(&file)
         .await
@@ -96,6 +99,7 @@ pub async fn agent(
         config,
         paths,
         watched,
+        pages,
     };
     loop {
         tokio::select! {
@@ -115,6 +119,7 @@ pub async fn agent(
                 tracing::info!("the configuration changed: reading it again");
                 running.reload(&mut agent, false).await;
             }
+            () = running.pages.changed() => running.read_pages(&mut agent).await,
         }
     }
     tracing::info!("stopping: finishing what is under way (a second signal ends at once)");
@@ -134,6 +139,8 @@ struct Running {
     config: Config,
     paths: Vec<PathBuf>,
     watched: Watched,
+    /// The documentation pages that messages quote.
+    pages: Watched,
 }
 
 impl Running {
@@ -160,13 +167,14 @@ impl Running {
             }
         };
         let Loaded {
-            config,
+            mut config,
             warnings,
             files,
         } = loaded;
         self.watched = Watched::new(files).await;
         warnings.iter().for_each(log);
-        let config = with_first_steps(config).await;
+        let pages = watched_pages(&config).await;
+        config.first_steps = first_steps(&config).await.unwrap_or_default();
         if config.store != self.config.store || config.listen != self.config.listen {
             tracing::warn!("`store` and `listen` changed: that takes effect at the next start");
         }
@@ -174,14 +182,37 @@ impl Running {
             Ok(()) => {
                 tracing::info!(alerts = alerts(&config), "the new configuration is in use");
                 self.config = config;
+                self.pages = pages;
             }
             Err(error) => tracing::error!("{error}: the old configuration runs on"),
         }
     }
+
+    /// Reads the documentation pages again, whatever state the configuration's files are in.
+    async fn read_pages(&mut self, agent: &mut Agent) {
+        match first_steps(&self.config).await {
+            // what changed stands in another section
+            Some(read) if read == self.config.first_steps => {}
+            Some(read) => {
+                tracing::info!(
+                    pages = read.len(),
+                    "documentation pages changed: messages quote them as they are now"
+                );
+                self.config.first_steps = read.clone();
+                agent.quote(read).await;
+            }
+            None => {}
+        }
+    }
 }
 
-/// The same, with what the alerts' pages say to do first; a page that cannot be read costs that alone.
-async fn with_first_steps(mut config: Config) -> Config {
+/// The documentation pages as they are now.
+async fn watched_pages(config: &Config) -> Watched {
+    Watched::files(steps::folders(config), folder::is_page).await
+}
+
+/// What the alerts' pages say to do first; a page that cannot be read costs that alone.
+async fn first_steps(config: &Config) -> Option<FirstSteps> {
     let of = config.clone();
     match tokio::task::spawn_blocking(move || steps::read(&of)).await {
         Ok(read) => {
@@ -189,11 +220,13 @@ async fn with_first_steps(mut config: Config) -> Config {
                 let path = path.display();
                 tracing::warn!("messages quote no first steps of `{path}`: {error}");
             }
-            config.first_steps = read.steps;
+            Some(read.steps)
         }
-        Err(error) => tracing::error!("the documentation pages were not read: {error}"),
+        Err(error) => {
+            tracing::error!("the documentation pages were not read: {error}");
+            None
+        }
     }
-    config
 }
 
 /// A warning about the configuration, on one line.

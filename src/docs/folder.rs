@@ -108,12 +108,9 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// It is there, and cannot be read; or the folder cannot.
 pub fn text(root: &Path, name: &str) -> Result<Option<String>, (PathBuf, io::Error)> {
-    let Some(page) = place(root, name) else {
-        return Ok(None);
-    };
     let names: Vec<String> = name.split('/').map(str::to_owned).collect();
     let above = names.split_last().map_or(&[][..], |(_, above)| above);
-    for (folder, names) in page.ancestors().skip(1).zip([&names[..], above]) {
+    for (folder, names) in folders(root, name).iter().zip([&names[..], above]) {
         let mut pages =
             pages_in(folder, names, name).map_err(|error| (folder.to_owned(), error))?;
         pages.sort();
@@ -125,6 +122,20 @@ pub fn text(root: &Path, name: &str) -> Result<Option<String>, (PathBuf, io::Err
         }
     }
     Ok(None)
+}
+
+/// The folders that the page of `name` may be in; none: no file can have such a name.
+pub fn folders(root: &Path, name: &str) -> Vec<PathBuf> {
+    let page = place(root, name);
+    let folders = page
+        .iter()
+        .flat_map(|page| page.ancestors().skip(1).take(2));
+    folders.map(Path::to_owned).collect()
+}
+
+/// Whether a file of this name is a page.
+pub fn is_page(name: &str) -> bool {
+    !name.starts_with('.') && alert(&[String::new()], name).is_some()
 }
 
 /// Files in `folder`, whose alerts begin with `names`, that are the page of `name`.
@@ -139,7 +150,7 @@ fn pages_in(folder: &Path, names: &[String], name: &str) -> io::Result<Vec<PathB
     for entry in entries {
         let entry = entry?;
         let file = entry.file_name().to_string_lossy().into_owned();
-        let is_it = !file.starts_with('.') && alert(names, &file).is_some_and(|of| of == name);
+        let is_it = is_page(&file) && alert(names, &file).is_some_and(|of| of == name);
         if is_it && entry.path().is_file() {
             pages.push(entry.path());
         }

@@ -1,9 +1,9 @@
 //! What the page of each alert says to do first, for whoever is woken.
 //!
-//! Read when the configuration is: messages never wait for a file. Of a page
+//! Read beside the configuration, and again when a page changes: messages never wait for a file. Of a page
 //! only the section is kept, cut to what a message should hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,6 +50,16 @@ pub fn read(config: &Config) -> Steps {
     found
 }
 
+/// The folders that these pages are read from, each once.
+pub fn folders(config: &Config) -> Vec<PathBuf> {
+    let root = config.docs_path.iter();
+    let folders = root.flat_map(|root| {
+        let pages = wanted::pages(config).into_iter();
+        pages.flat_map(|wanted| folder::folders(root, wanted.alert))
+    });
+    folders.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -58,8 +68,12 @@ mod tests {
     /// What is read with these files in the folder `pages`.
     fn read_with(files: &[(&str, &str)]) -> Steps {
         let folder = tempfile::tempdir().unwrap();
+        read(&config_in(folder.path(), files))
+    }
+
+    fn config_in(folder: &std::path::Path, files: &[(&str, &str)]) -> Config {
         let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
+            let path = folder.join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
@@ -70,8 +84,17 @@ mod tests {
         for (name, text) in files {
             write(name, text);
         }
-        let path = folder.path().join("alerts.yml");
-        read(&crate::config::load(&[path], &|_| None).unwrap().config)
+        let path = folder.join("alerts.yml");
+        crate::config::load(&[path], &|_| None).unwrap().config
+    }
+
+    #[test]
+    fn every_folder_that_a_page_may_be_in_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = folders(&config_in(folder.path(), &[]));
+        let pages = folder.path().join("pages");
+        let below = ["", "Load", "Web", "Web/Disk", "graphite-pager"].map(|name| pages.join(name));
+        assert_eq!(found, below);
     }
 
     const PAGE: &str = "# Load\n## First steps\n1. Look.\n";
