@@ -93,7 +93,7 @@ fn alert(names: &[String], name: &str) -> Option<String> {
 }
 
 fn read(path: &Path) -> io::Result<Page> {
-    Ok(markdown::read(&String::from_utf8_lossy(&bytes(path)?)))
+    Ok(markdown::read(&read_text(path)?))
 }
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
@@ -108,20 +108,38 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// It is there, and cannot be read; or the folder cannot.
 pub fn text(root: &Path, name: &str) -> Result<Option<String>, (PathBuf, io::Error)> {
+    let Some(path) = files(root, name)?.into_iter().next() else {
+        return Ok(None);
+    };
+    read_text(&path).map(Some).map_err(|error| (path, error))
+}
+
+/// The text of a page, as far as pages are read.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&bytes(path)?).into_owned())
+}
+
+/// The files that are the page of `name`; more than one is a fault.
+///
+/// # Errors
+/// The folder that cannot be read, with the reason.
+pub fn files(root: &Path, name: &str) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     let names: Vec<String> = name.split('/').map(str::to_owned).collect();
     let above = names.split_last().map_or(&[][..], |(_, above)| above);
-    for (folder, names) in folders(root, name).iter().zip([&names[..], above]) {
-        let mut pages =
-            pages_in(folder, names, name).map_err(|error| (folder.to_owned(), error))?;
-        pages.sort();
-        if let Some(path) = pages.into_iter().next() {
-            return match bytes(&path) {
-                Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-                Err(error) => Err((path, error)),
-            };
+    let mut files = Vec::new();
+    for (folder, names) in folders(root, name).into_iter().zip([&names[..], above]) {
+        match pages_in(&folder, names, name) {
+            Ok(mut pages) => {
+                pages.sort();
+                files.append(&mut pages);
+            }
+            Err(error) => return Err((folder, error)),
         }
     }
-    Ok(None)
+    Ok(files)
 }
 
 /// The folders that the page of `name` may be in; none: no file can have such a name.

@@ -1,10 +1,13 @@
 //! A page in Markdown, as far as it is checked: its sections and its anchors.
 //!
-//! Headings are those of CommonMark (`#` and underlined); a heading's own
-//! anchor is what GitHub and MkDocs make of it, or what `{#name}` behind it
-//! says. What stands in a fence is code.
+//! Read as GitHub reads it: CommonMark with tables, and what stands in a fence is
+//! code. A heading's own anchor is what GitHub and MkDocs make of it, or what
+//! `{#name}` behind it says. `render.rs` shows the same page, with these anchors.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use pulldown_cmark::{Event, OffsetIter, Options, Parser, Tag, TagEnd};
 
 use super::html;
 
@@ -17,10 +20,24 @@ pub const FIRST_STEPS: &[&str] = &["First steps", "What to do first"];
 /// What a page has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Headings with what is below them, in order.
+    /// Headings with what is below them, in order; those within quotations and
+    /// lists are left out.
     pub sections: Vec<Section>,
     /// Where links can lead to.
     pub anchors: BTreeSet<String>,
+    /// Every heading, those within quotations and lists too.
+    pub headings: Vec<Heading>,
+    /// Lines of code.
+    code: Vec<Range<usize>>,
+}
+
+/// Where a heading stands in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heading {
+    /// What links call it.
+    pub anchor: String,
+    /// Where its words end and the `{#name}` behind them begins, in bytes.
+    pub end: usize,
 }
 
 /// A heading, and what is below it down to the next one as high.
@@ -35,175 +52,294 @@ pub struct Section {
     /// The first line right below it that is still to be written.
     pub placeholder: Option<usize>,
     depth: usize,
+    /// The line after it.
+    end: usize,
+    /// It is a heading by the line below its words.
+    underlined: bool,
+}
+
+/// The page in pieces, each with its place in the text.
+pub fn pieces(text: &str) -> OffsetIter<'_> {
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_GFM
+        // what generators of sites keep at the beginning of a page
+        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
+    Parser::new_ext(text, options).into_offset_iter()
 }
 
 /// Reads a page.
 pub fn read(text: &str) -> Page {
-    let mut page = Page::default();
-    let mut slugs: HashMap<String, usize> = HashMap::new();
-    let mut fence: Option<&str> = None;
-    let mut prose = String::new();
-    let mut before = "";
-    // the section of a line and those that it is in, outermost first
-    let mut around: Vec<usize> = Vec::new();
-    for (line, written) in (1..).zip(text.lines()) {
-        let trimmed = written.trim();
-        if let Some(open) = fence {
-            fill(&mut page, &around);
-            if trimmed.starts_with(open) && trimmed.trim_matches(['`', '~']).is_empty() {
-                fence = None;
-            }
-            continue;
-        }
-        if let Some(open) = opens(trimmed) {
-            fence = Some(open);
-            before = "";
-            continue;
-        }
-        prose.push_str(written);
-        prose.push('\n');
-        if let Some((depth, heading)) = heading(written) {
-            begin(&mut page, &mut slugs, heading, depth, line);
-            enter(&page, &mut around);
-        } else if let Some(depth) = underline(trimmed).filter(|_| !before.is_empty()) {
-            begin(&mut page, &mut slugs, before, depth, line - 1);
-            enter(&page, &mut around);
-        } else if trimmed.contains(PLACEHOLDER) {
-            fill(&mut page, &around);
-            if let Some(section) = page.sections.last_mut() {
-                section.placeholder.get_or_insert(line);
-            }
-        } else if !is_only_tags(trimmed) {
-            fill(&mut page, &around);
-        }
-        before = trimmed;
+    let mut reader = Reader::new(text);
+    for (event, at) in pieces(text) {
+        reader.take(event, at);
     }
-    page.anchors.extend(html::read(&prose).anchors);
-    page
+    reader.page
 }
 
 /// What stands below the first heading that has one of these names, as it is
 /// written, down to the next heading as high; `None`: nothing. Lines that are
 /// still to be written, and those of tags alone, are left out.
 pub fn below(text: &str, names: &[&str]) -> Option<String> {
-    let mut lines: Vec<&str> = Vec::new();
-    let mut fence: Option<&str> = None;
-    let mut inside = None;
-    let mut before = "";
-    for written in text.lines() {
+    let page = read(text);
+    let named = |section: &Section| {
+        let mut names = names.iter();
+        names.any(|name| name.eq_ignore_ascii_case(&section.heading))
+    };
+    let first = page.sections.iter().position(named)?;
+    let (section, after) = page.sections.get(first..)?.split_first()?;
+    let next = after.iter().find(|other| other.depth <= section.depth);
+    let end = next.map_or(usize::MAX, |next| next.line);
+    let is_kept = |line: usize, written: &str| {
         let trimmed = written.trim();
-        let mut begins = None;
-        if let Some(open) = fence {
-            if trimmed.starts_with(open) && trimmed.trim_matches(['`', '~']).is_empty() {
-                fence = None;
-            }
-        } else if let Some(open) = opens(trimmed) {
-            fence = Some(open);
-        } else if let Some(found) = heading(written) {
-            begins = Some(found);
-        } else if let Some(depth) = underline(trimmed).filter(|_| !before.is_empty()) {
-            begins = Some((depth, before));
-            // it was the heading's text
-            lines.pop();
-        } else if trimmed.contains(PLACEHOLDER) || (is_only_tags(trimmed) && !trimmed.is_empty()) {
-            before = "";
-            continue;
+        let is_underline = |other: &Section| other.underlined && other.end == line + 1;
+        match () {
+            () if page.code.iter().any(|code| code.contains(&line)) => true,
+            () if after.iter().any(is_underline) => false,
+            () if trimmed.contains(PLACEHOLDER) => false,
+            () => trimmed.is_empty() || !is_only_tags(trimmed),
         }
-        before = if fence.is_some() { "" } else { trimmed };
-        match (inside, begins) {
-            (None, Some((depth, heading))) => {
-                let heading = heading.split("{#").next().unwrap_or_default().trim();
-                let is_it = names.iter().any(|name| name.eq_ignore_ascii_case(heading));
-                inside = is_it.then_some(depth);
-            }
-            (Some(outer), Some((depth, _))) if depth <= outer => break,
-            // of a heading further down the underline stands for itself
-            (Some(_), Some((_, heading))) if !written.trim_start().starts_with('#') => {
-                lines.push(heading);
-            }
-            (Some(_), _) => lines.push(written),
-            (None, None) => {}
+    };
+    let lines = (1..).zip(text.lines());
+    let lines = lines.filter(|(line, _)| (section.end..end).contains(line));
+    let kept = lines.filter(|(line, written)| is_kept(*line, written));
+    let kept: Vec<&str> = kept.map(|(_, written)| written).collect();
+    let kept = kept.join("\n").trim_matches('\n').trim_end().to_owned();
+    Some(kept).filter(|kept| !kept.trim().is_empty())
+}
+
+/// What is known of a page so far.
+struct Reader<'a> {
+    text: &'a str,
+    /// Where each line begins, in bytes.
+    lines: Vec<usize>,
+    page: Page,
+    slugs: HashMap<String, usize>,
+    /// The section of a line and those that it is in, outermost first.
+    around: Vec<usize>,
+    /// How many quotations, lists and the like it is in.
+    nested: usize,
+    /// How many pictures it is in the words of.
+    pictures: usize,
+    /// Words of the heading that is being read, and where they end.
+    heading: Option<(String, usize)>,
+    /// The lines of HTML that are being read.
+    html: Option<String>,
+    /// In what is no part of the page that is shown.
+    hidden: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self {
+            text,
+            lines: std::iter::once(0).chain(breaks).collect(),
+            page: Page::default(),
+            slugs: HashMap::new(),
+            around: Vec::new(),
+            nested: 0,
+            pictures: 0,
+            heading: None,
+            html: None,
+            hidden: false,
         }
     }
-    let section = lines.join("\n").trim_matches('\n').trim_end().to_owned();
-    Some(section).filter(|section| !section.trim().is_empty())
+
+    fn take(&mut self, event: Event<'_>, at: Range<usize>) {
+        match event {
+            Event::Start(tag) => self.begin(&tag, at),
+            Event::End(end) => self.finish(end, at),
+            Event::Html(html) => {
+                if let Some(lines) = &mut self.html {
+                    lines.push_str(&html);
+                }
+            }
+            // words that stand for a picture lead nowhere
+            Event::InlineHtml(_) if self.pictures > 0 => {}
+            Event::InlineHtml(html) => self.tags(&html),
+            Event::Text(_) if self.hidden => {}
+            Event::Text(words) => {
+                if words.contains(PLACEHOLDER) {
+                    self.open(at.start);
+                }
+                self.words(&words, at);
+            }
+            Event::Code(words) => self.words(&words, at),
+            Event::SoftBreak | Event::HardBreak => self.words(" ", at),
+            Event::Rule
+            | Event::TaskListMarker(_)
+            | Event::FootnoteReference(_)
+            | Event::InlineMath(_)
+            | Event::DisplayMath(_) => {}
+        }
+    }
+
+    fn begin(&mut self, tag: &Tag<'_>, at: Range<usize>) {
+        match tag {
+            Tag::Heading { .. } => {
+                self.heading = Some((String::new(), end_of_words(self.text, &at)));
+            }
+            Tag::HtmlBlock => self.html = Some(String::new()),
+            Tag::MetadataBlock(_) => self.hidden = true,
+            Tag::CodeBlock(_) => {
+                self.fill();
+                let lines = self.line(at.start)..self.line(at.end.saturating_sub(1)) + 1;
+                self.page.code.push(lines);
+            }
+            Tag::Image { .. } => {
+                self.pictures += 1;
+                self.fill();
+            }
+            Tag::Emphasis => {
+                let written = self.text.get(at.start..).unwrap_or_default();
+                if written.starts_with(PLACEHOLDER) {
+                    self.open(at.start);
+                }
+            }
+            Tag::BlockQuote(_) | Tag::Item => self.nested += 1,
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, end: TagEnd, at: Range<usize>) {
+        match end {
+            TagEnd::Heading(level) => {
+                if let Some((words, end)) = self.heading.take() {
+                    self.head(words.trim(), level as usize, end, &at);
+                }
+            }
+            TagEnd::HtmlBlock => {
+                if let Some(html) = self.html.take() {
+                    self.tags(&html);
+                }
+            }
+            TagEnd::MetadataBlock(_) => self.hidden = false,
+            TagEnd::Image => self.pictures = self.pictures.saturating_sub(1),
+            TagEnd::BlockQuote(_) | TagEnd::Item => self.nested = self.nested.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    /// Words of a heading, or of what is below one.
+    fn words(&mut self, words: &str, at: Range<usize>) {
+        match &mut self.heading {
+            Some((heading, end)) => heading.push_str(until(words, &at, *end)),
+            None if words.trim().is_empty() => {}
+            None => self.fill(),
+        }
+    }
+
+    /// Tags, with what stands between them where they are a block.
+    fn tags(&mut self, html: &str) {
+        self.page.anchors.extend(html::read(html).anchors);
+        if self.heading.is_none() && !is_only_tags(html) {
+            self.fill();
+        }
+    }
+
+    fn head(&mut self, words: &str, depth: usize, end: usize, at: &Range<usize>) {
+        let slug = slug(words);
+        let before = self.slugs.entry(slug.clone()).or_default();
+        let anchor = match (own_name(self.text, at), *before) {
+            (Some(own), _) => own.to_owned(),
+            (None, 0) => slug,
+            (None, count) => format!("{slug}-{count}"),
+        };
+        *before += 1;
+        self.page.anchors.insert(anchor.clone());
+        self.page.headings.push(Heading { anchor, end });
+        if self.nested > 0 {
+            // a part of what it stands in
+            return self.fill();
+        }
+        let written = self.text.get(at.clone()).unwrap_or_default();
+        self.page.sections.push(Section {
+            heading: words.to_owned(),
+            line: self.line(at.start),
+            filled: false,
+            placeholder: None,
+            depth,
+            end: self.line(at.end.saturating_sub(1)) + 1,
+            underlined: !written.trim_start().starts_with('#'),
+        });
+        self.enter();
+    }
+
+    /// Takes the newest section in, and leaves those that it ends.
+    fn enter(&mut self) {
+        let Some((newest, others)) = self.page.sections.split_last() else {
+            return;
+        };
+        let is_outer = |at: &usize| {
+            let outer = others.get(*at);
+            outer.is_some_and(|outer| outer.depth < newest.depth)
+        };
+        while self.around.last().is_some_and(|at| !is_outer(at)) {
+            self.around.pop();
+        }
+        self.around.push(others.len());
+    }
+
+    /// Notes that there is something to read in the last section and those around it.
+    fn fill(&mut self) {
+        for at in &self.around {
+            if let Some(section) = self.page.sections.get_mut(*at) {
+                section.filled = true;
+            }
+        }
+    }
+
+    /// Notes that something is still to be written.
+    fn open(&mut self, at: usize) {
+        let line = self.line(at);
+        if let Some(section) = self.page.sections.last_mut() {
+            section.placeholder.get_or_insert(line);
+        }
+    }
+
+    /// The line of a place, 1-based.
+    fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|begin| *begin <= at)
+    }
 }
 
-/// The fence that a line opens.
-fn opens(line: &str) -> Option<&'static str> {
-    ["```", "~~~"]
-        .into_iter()
-        .find(|fence| line.starts_with(fence))
-}
-
-/// Depth and text of a heading that begins with `#`.
-fn heading(line: &str) -> Option<(usize, &str)> {
-    // four blanks make it code
-    let line = match line.len() - line.trim_start_matches(' ').len() {
-        0..=3 => line.trim(),
-        _ => return None,
-    };
-    let text = line.trim_start_matches('#');
-    let depth = line.len() - text.len();
-    let is_heading = (1..=6).contains(&depth) && (text.is_empty() || text.starts_with([' ', '\t']));
-    is_heading.then(|| (depth, text.trim().trim_end_matches('#').trim_end()))
-}
-
-/// The depth of a heading that is underlined so.
-fn underline(line: &str) -> Option<usize> {
-    let of = |c: char| !line.is_empty() && line.chars().all(|each| each == c);
+/// What of `words` stands before `end`.
+pub fn until<'a>(words: &'a str, at: &Range<usize>, end: usize) -> &'a str {
     match () {
-        () if of('=') => Some(1),
-        () if of('-') => Some(2),
-        () => None,
+        () if at.end <= end => words,
+        () if at.start >= end => "",
+        // what is written otherwise than it is read is never cut
+        () => words.get(..end - at.start).unwrap_or(words),
     }
 }
 
-fn begin(
-    page: &mut Page,
-    slugs: &mut HashMap<String, usize>,
-    heading: &str,
-    depth: usize,
-    line: usize,
-) {
-    let own = heading
-        .rsplit_once("{#")
-        .and_then(|(text, id)| Some((text.trim_end(), id.strip_suffix('}')?)));
-    let (text, id) = match own {
-        Some((text, id)) => (text, Some(id.trim())),
-        None => (heading, None),
-    };
-    let slug = slug(text);
-    let before = slugs.entry(slug.clone()).or_default();
-    page.anchors.insert(match (id, *before) {
-        (Some(id), _) => id.to_owned(),
-        (None, 0) => slug,
-        (None, count) => format!("{slug}-{count}"),
-    });
-    *before += 1;
-    page.sections.push(Section {
-        heading: text.to_owned(),
-        line,
-        filled: false,
-        placeholder: None,
-        depth,
-    });
+/// The words of the heading that is written at `at`, with what is behind them.
+fn heading_line<'a>(text: &'a str, at: &Range<usize>) -> &'a str {
+    let written = text.get(at.clone()).unwrap_or_default().trim_end();
+    match written.starts_with('#') {
+        true => written.trim_end_matches('#').trim_end(),
+        false => written
+            .rsplit_once('\n')
+            .map_or("", |(words, _)| words.trim_end()),
+    }
 }
 
-/// Takes the newest section in, and leaves those that it ends.
-fn enter(page: &Page, around: &mut Vec<usize>) {
-    let Some((newest, others)) = page.sections.split_last() else {
-        return;
-    };
-    let is_outer = |at: &usize| {
-        others
-            .get(*at)
-            .is_some_and(|outer| outer.depth < newest.depth)
-    };
-    while around.last().is_some_and(|at| !is_outer(at)) {
-        around.pop();
+/// `name` of a heading that ends in `{#name}`.
+fn own_name<'a>(text: &'a str, at: &Range<usize>) -> Option<&'a str> {
+    let (_, name) = heading_line(text, at).rsplit_once("{#")?;
+    Some(name.strip_suffix('}')?.trim())
+}
+
+/// Where the words of a heading end, its `{#name}` left out.
+fn end_of_words(text: &str, at: &Range<usize>) -> usize {
+    match own_name(text, at) {
+        Some(_) => heading_line(text, at)
+            .rfind("{#")
+            .map_or(at.end, |length| at.start + length),
+        None => at.end,
     }
-    around.push(others.len());
 }
 
 /// The anchor that a heading gets by itself.
@@ -216,20 +352,12 @@ fn slug(heading: &str) -> String {
     kept.flat_map(char::to_lowercase).collect()
 }
 
-/// Notes that there is something to read in the last section and those around it.
-fn fill(page: &mut Page, around: &[usize]) {
-    for at in around {
-        if let Some(section) = page.sections.get_mut(*at) {
-            section.filled = true;
-        }
-    }
-}
-
-/// Whether a line says nothing: blank, or tags and comments alone.
-fn is_only_tags(line: &str) -> bool {
-    let mut rest = line;
+/// Whether HTML says nothing: blank, or tags and comments alone.
+fn is_only_tags(html: &str) -> bool {
+    let mut rest = html;
     while let Some(tag) = rest.trim_start().strip_prefix('<') {
-        match tag.split_once('>') {
+        let end = if tag.starts_with("!--") { "-->" } else { ">" };
+        match tag.split_once(end) {
             Some((_, after)) => rest = after,
             None => return false,
         }
@@ -291,6 +419,44 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_of_a_page_is_what_is_shown_of_it() {
+        // what generators of sites keep for themselves
+        let page = read("---\ntitle: Web\n---\n# Web\ntext\n");
+        assert_eq!(page.sections.len(), 1);
+        assert_eq!(page.sections[0].line, 4);
+        // code, however it is written
+        assert!(anchors("    <a id=\"x\">\n\ntext `<a id=\"y\">`\n").is_empty());
+        // a comment on many lines
+        assert_eq!(
+            headings("# A\n<!-- later:\n## B\ntext -->\n"),
+            [("A".to_owned(), false)]
+        );
+        // headings within something are anchors, and no sections
+        let page = read("# A\n> # B\n\n- # C {#see}\n");
+        assert_eq!(page.sections.len(), 1);
+        assert!(page.sections[0].filled);
+        assert_eq!(
+            page.anchors.into_iter().collect::<Vec<_>>(),
+            ["a", "b", "see"]
+        );
+    }
+
+    #[test]
+    fn what_stands_in_braces_is_no_part_of_the_words() {
+        for (text, words, anchor) in [
+            ("## Web `a` {#(x) y} ##", "Web a", "(x) y"),
+            ("Web {#x}\n---", "Web", "x"),
+            ("## Web {x}", "Web {x}", "web-x"),
+            ("## {#x}", "", "x"),
+            ("## A {#a_b_c*d*}", "A", "a_b_c*d*"),
+        ] {
+            let page = read(text);
+            assert_eq!(page.sections[0].heading, words, "{text}");
+            assert_eq!(page.headings[0].anchor, anchor, "{text}");
+        }
+    }
+
+    #[test]
     fn a_placeholder_is_found_in_its_section() {
         let page = read("# A\n\ntext\n\n## B\n\n_To be written: x_\n");
         assert_eq!(page.sections[0].placeholder, None);
@@ -313,8 +479,18 @@ mod tests {
                 "# first STEPS {#x}\n\na\n### b\nc\n# D\ne",
                 Some("a\n### b\nc"),
             ),
-            ("What to do first\n---\na\nWho\n---\nme", Some("a")),
-            ("# First steps\na\nb\n---\nc\nD\n===\ne", Some("a\nb\nc")),
+            ("What to do first\n---\na\n\nWho\n---\nme", Some("a")),
+            (
+                "# First steps\na\n\nb\n---\nc\n\nD\n===\ne",
+                Some("a\n\nb\nc"),
+            ),
+            // it underlines the whole paragraph
+            ("# First steps\n\na\n\nb\nc\n===\nd", Some("a")),
+            (
+                "## **First** steps\n- # a\n\n> # b\n\nc",
+                Some("- # a\n\n> # b\n\nc"),
+            ),
+            ("## First steps\n\n    # code\n\na", Some("    # code\n\na")),
             (
                 "## First steps\n```sh\n# no heading\n```\nb",
                 Some("```sh\n# no heading\n```\nb"),
