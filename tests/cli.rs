@@ -178,7 +178,7 @@ fn what_is_not_there_is_an_unknown_command_or_option() {
         &["status"],
         &["silence", "add"],
         &["history"],
-        &["docs", "serve"],
+        &["docs", "publish"],
         &["schema", "packs"],
         &["help"],
         &["run", "--dryrun"],

@@ -501,6 +501,14 @@ impl Reader {
             assert!(agent.stop().success());
             return;
         }
+        if let ["docs", "serve", ..] = arguments {
+            // a fixed port may be taken here, too
+            let arguments = [arguments, &["--listen", "127.0.0.1:0"]].concat();
+            let mut server = self.setup.clone().arguments(&arguments).start();
+            server.wait_stderr("until Ctrl-C");
+            assert!(server.stop().success());
+            return;
+        }
         let finished = setup.run();
         let code = match arguments {
             // the stand-in has no series: that reads as without data

@@ -16,6 +16,8 @@ use crate::docs::folder::{self, Folder};
 use crate::docs::{check, online, scaffold, wanted};
 use crate::now::now;
 
+mod serve;
+
 /// `docs`
 #[derive(Clone, Debug, Args)]
 pub struct Options {
@@ -35,6 +37,11 @@ enum Command {
         after_help = "Example:\n  graphite-pager docs scaffold -c alerts.yml --docs-path docs\n\nExit status: 0 if every alert has a page now, 1 if not."
     )]
     Scaffold(ScaffoldOptions),
+    /// Shows the pages in a browser, read anew at each look
+    #[command(
+        after_help = "Example:\n  graphite-pager docs serve -c alerts.yml\n\nSo that the links of messages lead there, write `docs_url: http://127.0.0.1:8030`.\n\nExit status: 0 after Ctrl-C, 1 if it cannot start."
+    )]
+    Serve(serve::Options),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -89,6 +96,15 @@ pub async fn docs(options: &Options) -> ExitCode {
     match &options.command {
         Command::Check(options) => check(options).await,
         Command::Scaffold(options) => scaffold(options),
+        Command::Serve(options) => match serve::serve(options).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                if let Some(why) = why {
+                    fail(&why);
+                }
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 
