@@ -11,6 +11,8 @@ mod support;
 
 use std::fmt::Write as _;
 
+use rustix::process::Signal;
+use support::DEADLINE;
 use support::agent::{Finished, Setup};
 use support::graphite::{Failure, Graphite, Series};
 use support::sink::{Answer, Sink};
@@ -390,6 +392,25 @@ fn what_is_allowed_is_not_said_online_either() {
     ];
     let done = online(&graphite, CALM, &alerts);
     assert_eq!(found(&done), codes(&[(2, "GP020")]), "{}", done.stderr);
+}
+
+#[test]
+fn one_that_is_stopped_says_what_it_found_and_how_far_it_was() {
+    let graphite = Graphite::start();
+    let wiki = Sink::with(|_| Answer::Hang);
+    let top = format!("docs_url: {}/alerts\n{CALM}", wiki.url());
+    let alerts = ["name: One, target: none, warning: 10"];
+    let mut running = setup(&graphite.url(), &top, &alerts, &["--online"]).start();
+    wiki.wait_for(2, DEADLINE);
+    running.signal(Signal::INT);
+    assert_eq!(running.wait_exit().code(), Some(1));
+    let said = running.stderr();
+    assert!(said.contains("[GP020]"), "{said}");
+    let how_far = "error: stopped: 1 of 1 target asked; this is what was found so far";
+    assert!(said.contains(how_far), "{said}");
+    // no bar where there is no terminal
+    assert!(!said.contains('%'), "{said}");
+    assert!(running.stdout().contains("One"), "the list is printed");
 }
 
 /// On the real one: its own words, a metric that is not there, and one that has just begun.

@@ -5,15 +5,16 @@
 //! while they are printed, so a hundred thousand series fit in little memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use futures_util::StreamExt;
 use serde::{Serialize, Serializer};
 
+use super::progress::Progress;
 use super::table::{self, Cell};
 use super::{Format, Paths, fail, named};
 use crate::agent::fetch::{Fetched, Known, fetch};
@@ -117,17 +118,19 @@ async fn judge_all(client: &Client, groups: &[Arc<Group>], worst: &mut Worst) ->
         (index, group, fetch(client, group, slot, &mut known).await)
     });
     let mut fetches = futures_util::stream::iter(fetches).buffer_unordered(client.ahead());
-    let mut progress = Progress::new(groups.len());
+    let mut progress = Progress::with_lines(PATIENCE);
     let mut judged = BTreeMap::new();
     loop {
         tokio::select! {
             fetched = fetches.next() => {
                 let Some((index, group, fetched)) = fetched else { break };
                 judged.insert(index, judge(group, fetched, slot, worst));
-                progress.done(judged.len());
             }
-            () = tokio::time::sleep(PATIENCE) => progress.show(judged.len()),
+            () = tokio::time::sleep(PATIENCE) => {}
         }
+        let (done, all) = (judged.len(), groups.len());
+        let what = format!("checked {done} of {all} alerts");
+        progress.show(done as f64 / all as f64, &what);
     }
     progress.end();
     judged.into_values().collect()
@@ -288,47 +291,6 @@ impl Worst {
             (_, true, _) => ExitCode::from(UNKNOWN),
             (.., true) => ExitCode::from(1),
             _ => ExitCode::SUCCESS,
-        }
-    }
-}
-
-/// Says on standard error how far a long check is.
-struct Progress {
-    all: usize,
-    began: Instant,
-    shown: Option<Instant>,
-    terminal: bool,
-}
-
-impl Progress {
-    fn new(all: usize) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        Self {
-            all,
-            began: Instant::now(),
-            shown: None,
-            terminal,
-        }
-    }
-
-    fn done(&mut self, done: usize) {
-        let due = self.shown.map_or(PATIENCE, |shown| {
-            shown.duration_since(self.began) + PATIENCE
-        });
-        if self.began.elapsed() >= due && done < self.all {
-            self.show(done);
-        }
-    }
-
-    fn show(&mut self, done: usize) {
-        self.shown = Some(Instant::now());
-        let end = if self.terminal { "\r" } else { "\n" };
-        eprint!("checked {done} of {} alerts{end}", self.all);
-    }
-
-    fn end(&self) {
-        if self.terminal && self.shown.is_some() {
-            eprint!("{:40}\r", "");
         }
     }
 }

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::progress::{Progress, stopped_by_ctrl_c};
 use super::{Paths, fail, load, many, print_text};
 use crate::alert::{Docs, duration};
 use crate::config::{self, Config};
 use crate::deliver::text;
 use crate::docs::fault::{self, Fault};
 use crate::docs::folder::{self, Folder};
+use crate::docs::wanted::Link;
 use crate::docs::{check, online, scaffold, wanted};
 use crate::now::now;
 
@@ -154,7 +156,7 @@ async fn check(options: &CheckOptions) -> ExitCode {
             let names = fault::list(unknown.iter().map(String::as_str));
             eprintln!("note: the links of {names} depend on the series, and are not fetched");
         }
-        match online::check(&links, options.timeout).await {
+        match fetch(&links, options.timeout).await {
             Ok(found) => faults.extend(found),
             Err(why) => {
                 fail(&why);
@@ -174,6 +176,25 @@ async fn check(options: &CheckOptions) -> ExitCode {
     }
     eprintln!("{}", many(faults.len(), "fault"));
     ExitCode::FAILURE
+}
+
+/// Fetches all links, and says how far it is.
+async fn fetch(links: &[Link], timeout: Duration) -> Result<Vec<Fault>, String> {
+    let mut progress = Progress::on_a_terminal();
+    let all = links.len();
+    let mut said = |done: usize| {
+        let what = format!("{done} of {all} links fetched");
+        progress.show(done as f64 / all as f64, &what);
+    };
+    let fetched = online::check(links, timeout, stopped_by_ctrl_c(), &mut said).await?;
+    progress.end();
+    match fetched.links == all {
+        true => Ok(fetched.faults),
+        false => Err(format!(
+            "stopped: {} of {all} links were fetched",
+            fetched.links
+        )),
+    }
 }
 
 /// Reads the configuration without the secrets that it names.

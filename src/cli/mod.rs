@@ -9,6 +9,7 @@ mod logs;
 mod notify;
 mod packs;
 mod pages;
+mod progress;
 mod replay;
 mod run;
 mod schema;

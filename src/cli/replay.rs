@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
-use tokio::sync::watch;
 
+use super::progress::{Progress, stopped_by_ctrl_c};
 use super::table::{self, Cell};
 use super::{Paths, fail, many, named, print_text};
 use crate::agent;
@@ -20,11 +21,13 @@ use crate::replay::values::Values;
 use crate::replay::{self, Feeds, Player, Span, Task, csv, html, json, span};
 
 mod compare;
-mod progress;
 mod suggest;
 
 /// Rows of the table of worst offenders.
 const OFFENDERS: usize = 10;
+
+/// How often it is said how far a replay is where nobody sees a bar.
+const ELSEWHERE: Duration = Duration::from_secs(10);
 
 /// `replay`
 #[derive(Clone, Debug, Args)]
@@ -145,8 +148,11 @@ async fn run(
         now,
         stop: stopped_by_ctrl_c(),
     };
-    let mut progress = progress::Progress::new();
-    let reached = replay::replay(&task, feeds, players, &mut |at| progress.show(at)).await;
+    let mut progress = Progress::with_lines(ELSEWHERE);
+    let mut show = |so_far: replay::Progress| {
+        progress.show(so_far.share, &format_args!("at {}", so_far.at));
+    };
+    let reached = replay::replay(&task, feeds, players, &mut show).await;
     progress.end();
     match reached {
         Ok(reached) if reached == span.from => {
@@ -235,19 +241,6 @@ fn span_of(options: &Options, now: Timestamp) -> Result<Span, String> {
     };
     let (from, until) = (time("from", &options.from)?, time("until", &options.until)?);
     Span::new(from, until, now)
-}
-
-/// Becomes true at the first Ctrl-C.
-fn stopped_by_ctrl_c() -> watch::Receiver<bool> {
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            let _ = stop.send(true);
-        }
-        // whoever waits for it waits for as long as the program lives
-        stop.closed().await;
-    });
-    stopped
 }
 
 /// Says on standard error what makes the results doubtful.

@@ -3,26 +3,17 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::table::{self, Cell};
 use super::{Format, Paths, fail, many, print_problems, print_text};
-use crate::agent;
-use crate::alert::Timestamp;
-use crate::config::{self, AlertSpots, Code, Config, Loaded, Problem, Severity, Spots};
-use crate::deliver::text;
-use crate::docs::fault::{self, Fault};
-use crate::docs::{self, wanted};
-use crate::graphite::Client;
-use crate::lint::ask::ask;
+use crate::config::{self, Config, Loaded, Problem, Severity, Spots};
 use crate::lint::{self, Finding};
 use crate::now::now;
 
-/// How long each documentation link may take.
-const LINK_TIMEOUT: Duration = Duration::from_secs(10);
+mod online;
 
 /// `verify`
 #[derive(Clone, Debug, Args)]
@@ -58,9 +49,13 @@ pub async fn verify(options: &Options) -> ExitCode {
         config, warnings, ..
     } = loaded;
     let mut findings = lint::offline(&config, &spots);
+    let mut stopped = None;
     if options.online {
-        match online(&config, &spots).await {
-            Ok(found) => findings.extend(found),
+        match online::online(&config, &spots).await {
+            Ok(found) => {
+                findings.extend(found.findings);
+                stopped = found.stopped;
+            }
             Err(why) => {
                 fail(&why);
                 return ExitCode::FAILURE;
@@ -80,53 +75,18 @@ pub async fn verify(options: &Options) -> ExitCode {
         }
         Format::Table => print(&rows),
     }
+    if let Some(how_far) = stopped {
+        fail(&format!(
+            "stopped: {how_far}; this is what was found so far"
+        ));
+        return ExitCode::FAILURE;
+    }
     sum_up(options, &config, &problems)
 }
 
 /// Reads the configuration with this process' environment, and keeps its places.
 fn examine(paths: &[PathBuf]) -> Result<(Loaded, Spots), config::Report> {
     config::examine(paths, &|name| std::env::var(name).ok())
-}
-
-/// What Graphite and the documentation links show; what could not be judged is said at once.
-async fn online(config: &Config, spots: &Spots) -> Result<Vec<Finding>, String> {
-    let client = Client::new(&config.graphite).map_err(|error| agent::chain(&error))?;
-    let slot = Timestamp::from_secs(now().as_secs());
-    let asked = ask(&client, config, spots, slot).await;
-    for note in &asked.notes {
-        eprintln!("note: {}", text::clean(note));
-    }
-    let mut findings = asked.findings;
-    let (links, unknown) = wanted::links(config);
-    if !unknown.is_empty() {
-        let names = fault::list(unknown.iter().map(String::as_str));
-        eprintln!("note: the links of {names} depend on the series, and are not fetched");
-    }
-    for fault in docs::online::check(&links, LINK_TIMEOUT).await? {
-        findings.push(of_link(config, spots, fault));
-    }
-    Ok(findings)
-}
-
-fn of_link(config: &Config, spots: &Spots, fault: Fault) -> Finding {
-    let named = |name: &str| {
-        let group = config
-            .groups
-            .iter()
-            .position(|group| *group.name == *name)?;
-        spots.alert(group, 0)
-    };
-    let alert = fault.alert.as_deref().and_then(named);
-    let message = match fault.page {
-        Some(page) => format!("{}: {page}", fault.message),
-        None => fault.message,
-    };
-    Finding {
-        spot: alert.map_or(spots.top(), AlertSpots::alert).clone(),
-        code: Some(Code::DocsLink),
-        message,
-        hint: fault.hint,
-    }
 }
 
 /// What is not allowed, in the order of the files.

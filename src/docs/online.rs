@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, Response, StatusCode};
+use tokio::sync::watch;
 use url::Url;
 
 use super::fault::{Fault, Kind, list};
@@ -34,20 +35,43 @@ const NOT_THERE: &str = "publish the page at this address, or correct `docs_url`
 const NO_ANSWER: &str =
     "check the address and the way there, or give the host more time with `--timeout`";
 
-/// Asks for all links; what is wrong with them, in their order.
+/// What came of asking for links.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    /// What is wrong with them, in their order.
+    pub faults: Vec<Fault>,
+    /// How many were asked for: all, but where it was stopped.
+    pub links: usize,
+}
+
+/// Asks for all links until `stop` becomes true, and says how many it has asked for.
 ///
 /// # Errors
 /// No request can be made at all; in words.
-pub async fn check(links: &[Link], timeout: Duration) -> Result<Vec<Fault>, String> {
+pub async fn check(
+    links: &[Link],
+    timeout: Duration,
+    mut stop: watch::Receiver<bool>,
+    said: &mut dyn FnMut(usize),
+) -> Result<Fetched, String> {
     let client = Client::with_deadlines(timeout, timeout)?;
     let silent: RefCell<HashMap<String, usize>> = RefCell::default();
     let ask = |link| one(&client, &silent, link, timeout);
     let mut answers = stream::iter(links).map(ask).buffered(AT_ONCE);
-    let mut faults = Vec::new();
-    while let Some(fault) = answers.next().await {
-        faults.extend(fault);
+    let mut fetched = Fetched::default();
+    loop {
+        tokio::select! {
+            biased;
+            Ok(_) = stop.wait_for(|stop| *stop) => break,
+            fault = answers.next() => {
+                let Some(fault) = fault else { break };
+                fetched.faults.extend(fault);
+            }
+        }
+        fetched.links += 1;
+        said(fetched.links);
     }
-    Ok(faults)
+    Ok(fetched)
 }
 
 /// Why a link shows no page.

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::{StreamExt, stream};
+use tokio::sync::watch;
 
 use super::day::{self, Day};
 use super::window::{self, Seen};
@@ -30,21 +31,57 @@ pub struct Asked {
     pub findings: Vec<Finding>,
     /// What could not be judged, and why.
     pub notes: BTreeSet<String>,
+    /// It was stopped before everything was asked.
+    pub stopped: bool,
 }
 
-/// Asks for everything, as it would be evaluated at `slot`.
-pub async fn ask(client: &Client, config: &Config, spots: &Spots, slot: Timestamp) -> Asked {
+/// What is being asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Targets, for the windows that their alerts read.
+    Windows,
+    /// Targets, for the last day.
+    Days,
+}
+
+/// How it is asked.
+pub struct Way<'a> {
+    /// Graphite.
+    pub client: &'a Client,
+    /// As it would be evaluated then.
+    pub slot: Timestamp,
+    /// Becomes true when it is to stop and keep what was found.
+    pub stop: watch::Receiver<bool>,
+    /// Is told how many of how many requests of a stage were answered.
+    pub said: &'a mut dyn FnMut(Stage, usize, usize),
+}
+
+impl std::fmt::Debug for Way<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Way")
+            .field("slot", &self.slot)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Asks for everything.
+pub async fn ask(config: &Config, spots: &Spots, mut way: Way<'_>) -> Asked {
+    let mut stop = way.stop.clone();
+    let functions = tokio::select! {
+        functions = way.client.functions() => functions,
+        Ok(_) = stop.wait_for(|stop| *stop) => None,
+    };
     let mut asking = Asking {
         config,
         spots,
-        functions: client.functions().await,
+        functions,
         names: HashMap::new(),
         days: BTreeMap::new(),
         out: Asked::default(),
     };
-    if asking.windows(client, slot).await {
+    if asking.windows(&mut way).await {
         asking.twice();
-        asking.ask_days(client, slot).await;
+        asking.ask_days(&mut way).await;
     }
     asking.out
 }
@@ -132,8 +169,9 @@ impl<'a> Asking<'a> {
         questions
     }
 
-    /// Asks for the alerts' own windows; whether Graphite was there.
-    async fn windows(&mut self, client: &Client, slot: Timestamp) -> bool {
+    /// Asks for the alerts' own windows; whether Graphite was there, and nobody stopped it.
+    async fn windows(&mut self, way: &mut Way<'_>) -> bool {
+        let (client, slot) = (way.client, way.slot);
         let questions = self.questions(slot);
         let one = async |question: &Question<'a>| {
             let query = Query {
@@ -148,8 +186,11 @@ impl<'a> Asking<'a> {
             async move { (question, answer.await) }
         });
         let mut answers = stream::iter(asked).buffer_unordered(client.ahead());
-        let (mut answered, mut failed) = (0_usize, 0_usize);
-        while let Some((question, result)) = answers.next().await {
+        let (mut answered, mut failed, mut done) = (0_usize, 0_usize, 0_usize);
+        while let Some(answer) = unless(&mut way.stop, answers.next()).await {
+            let Some((question, result)) = answer else {
+                return true;
+            };
             match result {
                 Ok((seen, _)) => {
                     answered += 1;
@@ -166,8 +207,11 @@ impl<'a> Asking<'a> {
                     self.failed(question, &error);
                 }
             }
+            done += 1;
+            (way.said)(Stage::Windows, done, questions.len());
         }
-        true
+        self.out.stopped = true;
+        false
     }
 
     /// In place of all that was said of single targets.
@@ -277,13 +321,14 @@ impl<'a> Asking<'a> {
         }
     }
 
-    async fn ask_days(&mut self, client: &Client, slot: Timestamp) {
+    async fn ask_days(&mut self, way: &mut Way<'_>) {
+        let (client, slot) = (way.client, way.slot);
         let days = std::mem::take(&mut self.days);
         let (from, until) = (
             slot.minus(day::SPAN).as_secs().to_string(),
             slot.as_secs().to_string(),
         );
-        let names = &self.names;
+        let (names, all) = (&self.names, days.len());
         let (from, until) = (from.as_str(), until.as_str());
         let asked = days.into_iter().map(|(target, mut days)| async move {
             let query = Query {
@@ -298,10 +343,16 @@ impl<'a> Asking<'a> {
         });
         let mut answers = stream::iter(asked).buffer_unordered(self.config.graphite.concurrency);
         let mut judged = Vec::new();
-        while let Some(answer) = answers.next().await {
-            judged.push(answer);
-        }
+        let stopped = loop {
+            match unless(&mut way.stop, answers.next()).await {
+                Some(Some(answer)) => judged.push(answer),
+                Some(None) => break false,
+                None => break true,
+            }
+            (way.said)(Stage::Days, judged.len(), all);
+        };
         drop(answers);
+        self.out.stopped = stopped;
         for (days, result) in judged {
             for (asker, day) in days {
                 let Some((alert, at)) = self.alert(asker) else {
@@ -319,6 +370,15 @@ impl<'a> Asking<'a> {
                 }
             }
         }
+    }
+}
+
+/// What comes of `wait`; `None`: it was stopped before.
+async fn unless<T>(stop: &mut watch::Receiver<bool>, wait: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        Ok(_) = stop.wait_for(|stop| *stop) => None,
+        came = wait => Some(came),
     }
 }
 
