@@ -133,7 +133,7 @@ fn built_in_graphite_of_the_demo_reads_expressions_as_the_real_one() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     let demo = runtime
-        .block_on(graphite_pager::demo::start(stopped))
+        .block_on(graphite_pager::demo::start(false, stopped))
         .unwrap();
     let names = |url: &str, target: &str| {
         let query: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();

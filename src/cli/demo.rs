@@ -47,7 +47,7 @@ pub async fn demo(options: Options) -> ExitCode {
 
 async fn play(folder: &Path, listen: Option<SocketAddr>) -> Result<(), String> {
     let (stop, stopped) = watch::channel(false);
-    let graphite = demo::start(stopped)
+    let graphite = demo::start(true, stopped)
         .await
         .map_err(|error| format!("cannot start the built-in Graphite: {error}"))?;
     let file = folder.join("alerts.yml");

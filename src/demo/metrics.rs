@@ -148,19 +148,6 @@ impl Sampler {
     }
 }
 
-/// The made-up series, `seconds` after the start: fine for 10 s, warning (70
-/// and more) until 20 s, critical (90 and more) until 32 s, then fine until
-/// two minutes are full and it begins anew.
-pub fn wave(seconds: u64) -> f64 {
-    let at = u32::try_from(seconds % 120).map_or(0.0, f64::from);
-    match at {
-        ..10.0 => 20.0 + 4.0 * at,
-        ..20.0 => 62.0 + at,
-        ..32.0 => 82.0 + at / 2.0,
-        _ => 66.0 - at / 3.0,
-    }
-}
-
 /// One node of a metric's name: everything that has a meaning in expressions becomes `_`.
 fn node(text: &str, empty: &str) -> String {
     let node: String = text
@@ -230,28 +217,5 @@ mod tests {
         }
         assert_eq!(node("var/lib x.{y}", "root"), "var_lib_x__y_");
         assert_eq!(node("", "root"), "root");
-    }
-
-    #[test]
-    fn the_wave_is_fine_then_warning_then_critical_then_fine() {
-        let level = |seconds| match wave(seconds) {
-            90.0.. => "critical",
-            70.0.. => "warning",
-            _ => "ok",
-        };
-        let expected = |seconds| match seconds % 120 {
-            0..10 => "ok",
-            10..20 => "warning",
-            20..32 => "critical",
-            _ => "ok",
-        };
-        for seconds in 0..300 {
-            assert_eq!(
-                level(seconds),
-                expected(seconds),
-                "at {seconds} s: {}",
-                wave(seconds)
-            );
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The built-in Graphite of `graphite-pager demo`: this computer's own load,
-//! memory, swap, disks and network as series, behind the same `/render` that a
-//! real server has.
+//! memory, swap, disks and network as series, and some that are made up, behind
+//! the same `/render` that a real server has.
 //!
 //! It knows nothing of alerting but the text of the configuration that the
 //! demo runs; the agent meets it over HTTP like any other server. It listens
@@ -10,6 +10,7 @@ mod alerts;
 mod answer;
 mod evaluate;
 mod expression;
+mod made_up;
 mod metrics;
 mod page;
 mod request;
@@ -39,15 +40,26 @@ pub struct Demo {
     pub task: JoinHandle<()>,
 }
 
-/// Starts the built-in Graphite on a free loopback port. When it returns there
-/// is a first point of every series, so that nobody sees an empty answer.
+/// Where it is where it can be: known beforehand, so that it can be written down.
+pub const ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 9781);
+
+/// Starts the built-in Graphite on a free loopback port, at [`ADDRESS`] if `known`
+/// and nobody else is there. When it returns there is a first point of every
+/// series, so that nobody sees an empty answer.
 ///
 /// It ends when `stop` becomes true or its sender is gone.
 ///
 /// # Errors
 /// When no loopback port can be had.
-pub async fn start(stop: watch::Receiver<bool>) -> io::Result<Demo> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+pub async fn start(known: bool, stop: watch::Receiver<bool>) -> io::Result<Demo> {
+    let wanted = match known {
+        true => TcpListener::bind(ADDRESS).await.ok(),
+        false => None,
+    };
+    let listener = match wanted {
+        Some(listener) => listener,
+        None => TcpListener::bind((ADDRESS.0, 0)).await?,
+    };
     let url = format!("http://{}", listener.local_addr()?);
     let rings = Arc::new(Mutex::new(Rings::default()));
     let sampling = sampling::begin(Arc::clone(&rings)).await;

@@ -1,7 +1,8 @@
 //! The clockwork: every second a point of every series.
 //!
 //! The computer is asked off the runtime's threads, one question at a time: a
-//! disk that does not answer costs its own points, never the wave's.
+//! disk that does not answer costs its own points, never those of the made-up
+//! series. These have a past as well.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,8 +11,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::metrics::{Sample, Sampler, wave};
-use super::rings::Rings;
+use super::made_up;
+use super::metrics::{Sample, Sampler};
+use super::rings::{Rings, SECONDS};
 use super::stopped;
 
 /// How long the start waits for the computer's first answer.
@@ -21,7 +23,7 @@ const FIRST: Duration = Duration::from_secs(2);
 pub struct Sampling {
     rings: Arc<Mutex<Rings>>,
     started: Instant,
-    wave: String,
+    host: String,
     asking: Asking,
 }
 
@@ -30,14 +32,15 @@ type Asking = JoinHandle<(Sampler, i64, Vec<Sample>)>;
 /// Begins with a point of every series, as far as the computer answers soon.
 pub async fn begin(rings: Arc<Mutex<Rings>>) -> Sampling {
     let sampler = Sampler::new();
-    let wave = format!("demo.{}.wave", sampler.host());
+    let host = sampler.host().to_owned();
     let mut sampling = Sampling {
         rings,
         started: Instant::now(),
-        wave,
+        host,
         asking: ask(sampler),
     };
-    sampling.record_wave();
+    sampling.record_past();
+    sampling.record_made_up();
     // no answer in time: `run` takes it when it comes
     let _ = timeout(FIRST, sampling.take_answer()).await;
     sampling
@@ -66,7 +69,7 @@ impl Sampling {
             tokio::select! {
                 () = &mut stop => return,
                 _ = ticks.tick() => {
-                    self.record_wave();
+                    self.record_made_up();
                     if self.asking.is_finished() {
                         self.take_answer().await;
                     }
@@ -87,9 +90,18 @@ impl Sampling {
         self.asking = ask(sampler);
     }
 
-    fn record_wave(&self) {
-        let value = wave(self.started.elapsed().as_secs());
-        self.record(now(), &[(self.wave.clone(), value)]);
+    fn record_made_up(&self) {
+        let seconds = i64::try_from(self.started.elapsed().as_secs());
+        let samples = made_up::samples(&self.host, seconds.unwrap_or_default());
+        self.record(now(), &samples);
+    }
+
+    /// The hour before the start.
+    fn record_past(&self) {
+        let now = now();
+        for ago in (1..SECONDS).rev() {
+            self.record(now - ago, &made_up::samples(&self.host, -ago));
+        }
     }
 
     fn record(&self, at: i64, samples: &[Sample]) {

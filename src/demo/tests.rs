@@ -30,7 +30,7 @@ impl Running {
     async fn start() -> Self {
         let (stop, stopped) = watch::channel(false);
         Self {
-            demo: super::start(stopped).await.unwrap(),
+            demo: super::start(false, stopped).await.unwrap(),
             stop,
         }
     }
