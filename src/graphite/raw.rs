@@ -144,38 +144,43 @@ fn whole_number(field: &[u8]) -> Option<i64> {
 
 /// How many values there are; `None` where a byte belongs to no number.
 fn count_values(values: &[u8]) -> Option<usize> {
-    let mut commas = 0_usize;
-    // So short that a byte can count the commas of one: the loop then works on
-    // 16 or 32 bytes at a time.
-    for part in values.chunks(128) {
+    let mut commas = 0;
+    // Of a length that is known and so short that a byte can count the commas of
+    // one: the loop then works on 16 or 32 bytes at a time.
+    let (parts, rest) = values.as_chunks::<64>();
+    for part in parts {
         let mut here = 0_u8;
-        let mut strange = false;
+        let mut rare = false;
         for &byte in part {
             here += u8::from(byte == b',');
-            strange |= !of_a_number(byte);
+            rare |= !of_most_numbers(byte);
         }
-        if strange {
+        if rare && !part.iter().all(|&byte| of_a_number(byte)) {
             return None;
         }
         commas += usize::from(here);
     }
+    for &byte in rest {
+        if !of_a_number(byte) {
+            return None;
+        }
+        commas += usize::from(byte == b',');
+    }
     Some(commas + usize::from(!values.is_empty()))
 }
 
-/// Digits, `+ , - .`, and the letters of `None nan inf Infinity 1E5 5L`.
-fn of_a_number(byte: u8) -> bool {
+/// What nearly all values are made of: digits, `+ , - .`, and the letters of
+/// `None`. In few comparisons: `+` to `9` is all of the former, and `/`.
+fn of_most_numbers(byte: u8) -> bool {
     let letter = byte | 0x20;
-    byte.wrapping_sub(b'0') < 10
-        || (byte.wrapping_sub(b'+') < 4)
-        || letter == b'n'
-        || letter == b'o'
+    (byte.wrapping_sub(b'+') < 15 && byte != b'/')
+        || letter.wrapping_sub(b'n') < 2
         || letter == b'e'
-        || letter == b'a'
-        || letter == b'i'
-        || letter == b'f'
-        || letter == b't'
-        || letter == b'y'
-        || letter == b'l'
+}
+
+/// The same, and the letters of `nan inf Infinity 5L`.
+fn of_a_number(byte: u8) -> bool {
+    of_most_numbers(byte) || matches!(byte | 0x20, b'a' | b'i' | b'f' | b't' | b'y' | b'l')
 }
 
 #[cfg(test)]
@@ -324,6 +329,21 @@ mod tests {
             "a,60,120,-60|1\n",
             "line 1: expected `name,start,end,step|values`, found `a,60,120,-60|1`",
         );
+    }
+
+    #[test]
+    fn a_byte_that_no_number_has_is_seen_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            let allowed = b"0123456789+,-.NnOoEeAaIiFfTtYyLl".contains(&byte);
+            for place in [0, 63, 64, 99] {
+                let mut values = b"1,2.5,None,"[..].repeat(10)[..100].to_vec();
+                values[place] = byte;
+                let commas = values.iter().filter(|&&byte| byte == b',').count();
+                let expected = allowed.then_some(commas + 1);
+                assert_eq!(count_values(&values), expected, "{byte:#x} at {place}");
+            }
+        }
+        assert_eq!(count_values(b""), Some(0));
     }
 
     #[test]
