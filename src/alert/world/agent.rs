@@ -88,7 +88,7 @@ impl World {
             .extend(self.troubled().into_iter().map(Arc::from));
         self.touch_all();
         self.started = self.started.min(now);
-        self.quiet.since = self.quiet.since.map(|since| since.min(now));
+        self.quiet.set_back(now);
         self.trying_since = self.trying_since.min(now);
         let memory = &mut self.memory;
         for since in [&mut memory.outage_since, &mut memory.few_silent_since] {

@@ -1,7 +1,8 @@
 //! What changed since it was last written, and how state is read back.
 //!
 //! Only what changed is handed out: a quiet evaluation costs nothing per series,
-//! and its group's counters are written every five minutes. Values travel as the domain's own types; a
+//! and its group's counters are written every five minutes, those of one group every
+//! five seconds. Values travel as the domain's own types; a
 //! store decides how they look on disk.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,18 +27,36 @@ pub type PageKey = (Arc<str>, u32);
 /// How long counters of groups of which nothing runs may stay unwritten.
 const QUIET: Duration = Duration::from_secs(5 * 60);
 
+/// How long nothing at all may be written while groups are evaluated: a store
+/// that fails is to be noticed before something is owed.
+const PROBE: Duration = Duration::from_secs(5);
+
 /// Groups of which nothing has changed but their counters: a crash that loses
 /// these has the newest slot evaluated once more, with the same result.
 #[derive(Debug, Default)]
 pub(super) struct Quiet {
     groups: BTreeSet<Arc<str>>,
     /// When the first of them was evaluated.
-    pub since: Option<Timestamp>,
+    since: Option<Timestamp>,
+    /// When anything was last handed out.
+    written: Option<Timestamp>,
 }
 
 impl Quiet {
     fn is_over(&self, now: Timestamp) -> bool {
         self.since.is_some_and(|since| now.since(since) >= QUIET)
+    }
+
+    fn is_probe_due(&self, now: Timestamp) -> bool {
+        let written = self.written;
+        written.is_none_or(|written| now.since(written) >= PROBE)
+    }
+
+    /// The clock was set back to `now`.
+    pub fn set_back(&mut self, now: Timestamp) {
+        for at in [&mut self.since, &mut self.written] {
+            *at = at.map(|at| at.min(now));
+        }
     }
 }
 
@@ -208,6 +227,8 @@ impl World {
     pub fn take_batch(&mut self) -> Batch {
         if self.quiet.is_over(self.ticked) {
             self.write_all();
+        } else if self.quiet.is_probe_due(self.ticked) {
+            self.dirty.heads.extend(self.quiet.groups.pop_first());
         }
         let dirty = std::mem::take(&mut self.dirty);
         for name in &dirty.heads {
@@ -240,7 +261,7 @@ impl World {
             let delivery = self.deliveries.get(&key).cloned();
             (key, delivery)
         });
-        Batch {
+        let batch = Batch {
             heads: heads.collect(),
             known: known.collect(),
             series: series.collect(),
@@ -249,7 +270,11 @@ impl World {
             memory: dirty.memory.then(|| self.memory.clone()),
             whole: dirty.whole,
             owed: dirty.owed,
+        };
+        if !batch.is_empty() {
+            self.quiet.written = Some(self.ticked);
         }
+        batch
     }
 
     /// The next batch is not empty, so that it shows how the store is.

@@ -330,24 +330,28 @@ fn a_failed_fetch_changes_no_level_and_lets_nothing_vanish() {
 }
 
 #[test]
-fn quiet_evaluations_write_nothing_but_counters_every_five_minutes() {
-    let mut bench = Bench::new(vec![alert("Load", "all")]);
-    bench.answer(0, "Load", "a=1 b=1");
-    bench.world.take_batch();
-    for minute in 1..=5 {
-        bench.answer(minute, "Load", "a=2 b=3");
+fn quiet_evaluations_write_counters_every_five_minutes_and_of_one_group_meanwhile() {
+    let names = ["Disk", "Load", "Memory"];
+    let mut bench = Bench::new(names.map(|name| alert(name, "all")).to_vec());
+    let answer = |bench: &mut Bench, minute| {
+        for name in names {
+            bench.answer(minute, name, "a=2 b=3");
+        }
         bench.tick(minute);
+        bench.world.take_batch()
+    };
+    assert_eq!(answer(&mut bench, 0).heads.len(), 3);
+    for minute in 1..=5 {
+        let batch = answer(&mut bench, minute);
+        assert_eq!(batch.heads.len(), 1, "that a store fails is noticed");
+        assert!(batch.known.is_empty() && batch.series.is_empty() && batch.incidents.is_empty());
         assert!(bench.world.take_batch().is_empty(), "{minute}");
     }
     bench.tick(6);
-    let batch = bench.world.take_batch();
-    assert_eq!(batch.heads.len(), 1);
-    assert!(batch.known.is_empty() && batch.series.is_empty() && batch.incidents.is_empty());
-    bench.answer(6, "Load", "a=2 b=3");
-    bench.tick(7);
-    assert!(bench.world.take_batch().is_empty());
+    assert_eq!(bench.world.take_batch().heads.len(), 2, "all others");
+    assert_eq!(answer(&mut bench, 7).heads.len(), 1);
     bench.world.write_all();
-    assert_eq!(bench.world.take_batch().heads.len(), 1, "at a stop");
+    assert_eq!(bench.world.take_batch().heads.len(), 2, "at a stop");
 }
 
 #[test]
