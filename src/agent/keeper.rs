@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::clock::Clock;
 use super::compose::{Composed, Shown, compose};
@@ -158,8 +158,11 @@ impl Keeper {
     /// Handles events until all who send them are gone, then writes what is
     /// left and closes the store.
     pub async fn run(mut self, mut events: mpsc::Receiver<Event>) {
-        let mut seconds = interval(Duration::from_secs(1));
-        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.tick().await;
+        // with the slots, so that one wake-up is for both
+        let next = Instant::now() + until_next_second(now());
+        let mut seconds = interval_at(next, Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -447,6 +450,12 @@ impl Keeper {
             };
         });
     }
+}
+
+/// The time until a second of the clock begins.
+fn until_next_second(now: Timestamp) -> Duration {
+    let left = 1000 - now.as_millis().rem_euclid(1000);
+    Duration::from_millis(left.unsigned_abs())
 }
 
 /// What came of a batch, if that is known within [`SLOW`].
