@@ -36,8 +36,9 @@ use crate::graphite::known::{self, Came, Key, Memory, TARGETS, Why, Wish};
 use crate::graphite::prefix;
 use crate::graphite::reader::Reader;
 
-/// Others are waited for until none has come for so long ...
+/// Others are waited for as long as this, and on while some have come of late ...
 const QUIET: Duration = Duration::from_millis(10);
+const OF_LATE: Duration = Duration::from_millis(5);
 /// ... but no longer than this.
 const LINGER: Duration = Duration::from_millis(100);
 
@@ -63,7 +64,7 @@ pub(super) struct Sharing {
 
 #[derive(Debug, Default)]
 struct State {
-    rounds: HashMap<Span, Vec<Job>>,
+    rounds: HashMap<Span, Round>,
     memory: Memory,
     /// A shared request has worked.
     works: bool,
@@ -75,6 +76,13 @@ struct State {
     short: bool,
     /// Slots, by the end of their window, in which one had no answer in time.
     timed_out: Vec<(Box<str>, Instant)>,
+}
+
+/// Those who wait to share requests, and when the last of them came.
+#[derive(Debug)]
+struct Round {
+    jobs: Vec<Job>,
+    newest: Instant,
 }
 
 /// `from` and `until`.
@@ -121,10 +129,17 @@ impl Sharing {
             if state.is_unable() {
                 return Verdict::Alone(Why::Solo);
             }
-            let round = state.rounds.entry(span.clone()).or_default();
-            round.push(job);
-            if round.len() == 1 {
-                tokio::spawn(gather(client.clone(), span));
+            let newest = Instant::now();
+            match state.rounds.get_mut(&span) {
+                Some(round) => {
+                    round.jobs.push(job);
+                    round.newest = newest;
+                }
+                None => {
+                    let jobs = vec![job];
+                    state.rounds.insert(span.clone(), Round { jobs, newest });
+                    tokio::spawn(gather(client.clone(), span));
+                }
             }
         }
         // an error: the task that had it died; and should it be forgotten, it
@@ -203,19 +218,18 @@ fn bytes(target: &str) -> usize {
 async fn gather(client: Client, span: Span) {
     let sharing = &client.0.sharing;
     let begun = Instant::now();
-    let mut before = 1;
+    let come_still = |round: &Round| round.newest.elapsed() < OF_LATE;
     loop {
         sleep(QUIET).await;
-        let count = sharing.state().rounds.get(&span).map_or(0, Vec::len);
-        if count == before || begun.elapsed() >= LINGER {
+        let all_came = !sharing.state().rounds.get(&span).is_some_and(come_still);
+        if all_came || begun.elapsed() >= LINGER {
             break;
         }
-        before = count;
     }
     let cuts = {
         let mut state = sharing.state();
-        let jobs = state.rounds.remove(&span).unwrap_or_default();
-        state.cut(jobs, &span.1, client.0.posts())
+        let jobs = state.rounds.remove(&span).map(|round| round.jobs);
+        state.cut(jobs.unwrap_or_default(), &span.1, client.0.posts())
     };
     serve_all(&client, &span, cuts, Why::Solo);
 }
