@@ -95,6 +95,11 @@ class Agent:
             found = {key: value.split() for key, value in pairs}
         return {key: int(value[0]) for key, value in found.items() if value and value[0].isdigit()}
 
+    def stored(self):
+        """Bytes of the store: the file, and the log beside it that is not in it yet."""
+        paths = [self.store, self.store + "-wal"]
+        return sum(os.path.getsize(path) for path in paths if os.path.exists(path))
+
     def threads(self):
         """Names of its threads."""
         folder = f"/proc/{self.process.pid}/task"

@@ -92,4 +92,13 @@ def table(results):
             f"End of Graphite's answer to acceptance, {found['events']} events:"
             f" median {found['median_ms']:.0f} ms, p99 {found['p99_ms']:.0f} ms."
         )
+    if "storm" in works:
+        found = works["storm"]
+        rows.append(
+            f"Resident before a storm of {found['series']:,} series {found['before']:.1f} MB,"
+            f" at its peak {found['peak']:.1f}, after it {found['after']:.1f}."
+        )
+    if "flaps" in works:
+        sizes = ", ".join(f"{size / 1e3:.0f} kB after {cycles}" for cycles, size in works["flaps"]["stored"])
+        rows.append(f"Store, one series in a hundred flapping each cycle: {sizes} cycles.")
     return "\n".join(rows)

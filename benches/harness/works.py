@@ -188,6 +188,54 @@ def latency(bench):
         }
 
 
+def storm(bench):
+    """Memory before, in and after a storm: 50,000 series breach once, for two evaluations."""
+    every = 5
+    work = {"rules": 1, "series": 50_000, "points": 10, "every": every}
+    begin = int(time.time()) + 60
+    work |= {"changes": f".o{begin}.d{2 * every}", "defaults": {"recover_for": "0s"}}
+    with StandIn(bench) as server, Agent(bench, "storm", configuration(bench, server, work)) as agent:
+        warm(agent, server, work)
+        time.sleep(max(begin - every - time.time(), 0))
+        before = agent.memory()
+        server.events()
+        # what was opened is told, what is over is told, and nothing is owed any more
+        time.sleep(max(begin + 90 - time.time(), 0))
+        agent.alive()
+        after = agent.memory()
+        return work | {
+            "events": len(server.events()),
+            "before": before["resident"],
+            "after": after["resident"],
+            "peak": after["peak"],
+        }
+
+
+def flaps(bench):
+    """How the store grows: in each cycle 10 of 1,000 series breach and 10 recover."""
+    every, minutes = 1, 10
+    work = {
+        "rules": 1,
+        "series": 1000,
+        "points": 10,
+        "every": every,
+        "receivers": 10,
+        "changes": f".f10.p{every}",
+        "defaults": {"recover_for": "0s"},
+    }
+    with StandIn(bench) as server, Agent(bench, "flaps", configuration(bench, server, work)) as agent:
+        warm(agent, server, work)
+        server.requests(), server.events()
+        sizes, cycles, wrote = [], 0, agent.proc("io")["write_bytes"]
+        for _ in range(minutes):
+            time.sleep(60)
+            cycles += len(server.requests())
+            sizes.append((cycles, agent.stored()))
+        agent.alive()
+        wrote = agent.proc("io")["write_bytes"] - wrote
+        return work | {"cycles": cycles, "stored": sizes, "written": wrote // max(cycles, 1)}
+
+
 def grow(along, values, **work):
     """The same work with more and more of one thing."""
 
@@ -211,6 +259,8 @@ ALL = {
     "S5": idle,
     "start": start,
     "latency": latency,
+    "storm": storm,
+    "flaps": flaps,
     "grow-series": grow("series", [100, 1000, 10_000, 30_000, 100_000], points=10),
     "grow-points": grow("points", [10, 60, 360, 1440, 4320], series=1000),
     "grow-rules": grow("rules", [10, 100, 300, 1000], series=10, points=10),

@@ -6,7 +6,8 @@
 //! more), one value in fifty is a gap, every tenth series has none in its newest
 //! minute. `load.nSERIES.fCHANGED.pSECONDS.rRULE.*` is for changes: at any time
 //! CHANGED of its series are at 97 and all others below 80, and every SECONDS
-//! these are others.
+//! these are others. `load.nSERIES.oBEGIN.dSECONDS.rRULE.*` is for storms: all of its
+//! series are at 97 from the second BEGIN on, for SECONDS, and below 80 before and after.
 
 use std::io::Write;
 
@@ -23,9 +24,11 @@ pub struct Target {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Changes {
-    at_once: u64,
-    period: i64,
+enum Changes {
+    /// So many at once take turns, each for `period` seconds.
+    Turns { at_once: u64, period: i64 },
+    /// All of them, once.
+    Storm { begin: i64, seconds: i64 },
 }
 
 /// The minutes of an answer.
@@ -73,14 +76,19 @@ impl Target {
         let mut parts = stem.strip_prefix("load.")?.split('.');
         let mut part = |letter: char| parts.next()?.strip_prefix(letter)?.parse::<u64>().ok();
         let series = part('n')?;
-        let (changes, rule) = match stem.contains(".f") {
-            true => {
-                let at_once = part('f')?.max(1);
-                let period = i64::try_from(part('p')?).ok()?.max(1);
-                (Some(Changes { at_once, period }), part('r')?)
-            }
-            false => (None, part('r')?),
+        let seconds = |number: u64| i64::try_from(number).ok();
+        let changes = if stem.contains(".f") {
+            let at_once = part('f')?.max(1);
+            let period = seconds(part('p')?)?.max(1);
+            Some(Changes::Turns { at_once, period })
+        } else if stem.contains(".o") {
+            let begin = seconds(part('o')?)?;
+            let seconds = seconds(part('d')?)?;
+            Some(Changes::Storm { begin, seconds })
+        } else {
+            None
         };
+        let rule = part('r')?;
         parts.next().is_none().then_some(Self {
             stem: stem.to_owned(),
             rule,
@@ -159,9 +167,15 @@ impl Target {
         let whole = self.rule * self.series + series;
         let chance = mix(whole << 32 ^ minute.unsigned_abs());
         if let Some(changes) = &self.changes {
-            let groups = (self.series / changes.at_once).max(1);
-            let turn = until.div_euclid(changes.period).unsigned_abs() % groups;
-            return Some(match series / changes.at_once == turn {
+            let high = match *changes {
+                Changes::Turns { at_once, period } => {
+                    let groups = (self.series / at_once).max(1);
+                    let turn = until.div_euclid(period).unsigned_abs() % groups;
+                    series / at_once == turn
+                }
+                Changes::Storm { begin, seconds } => (begin..begin + seconds).contains(&until),
+            };
+            return Some(match high {
                 true => 970,
                 false => 10 + chance % 790,
             });
@@ -249,5 +263,17 @@ mod tests {
         let next = high(1_800_000_005);
         assert_eq!(next.len(), 2);
         assert_ne!(next, high(1_800_000_000));
+    }
+
+    #[test]
+    fn all_series_of_a_storm_are_high_while_it_lasts() {
+        let target = Target::parse("load.n10.o1800000000.d20.r1.*").unwrap();
+        let high = |until: i64| {
+            let block = target.block(Window::between(until - 120, until), Format::Raw);
+            let text = String::from_utf8(block.text).unwrap();
+            text.lines().filter(|line| line.ends_with("97.0")).count()
+        };
+        let seen = [1_799_999_999, 1_800_000_000, 1_800_000_019, 1_800_000_020].map(high);
+        assert_eq!(seen, [0, 10, 10, 0]);
     }
 }
