@@ -194,7 +194,8 @@ fn number_that_is_cut_in_the_middle_is_never_a_shorter_number() {
     });
 }
 
-/// `target` was asked for each second; a busy machine may miss a slot or two.
+/// `target` was asked for each second; a busy machine may miss a few slots, and
+/// whoever waited for a fetch that hangs would miss twenty.
 fn on_time(bench: &Bench, target: &str) {
     let requests = bench.graphite.requests_for(target);
     let slots: Vec<i64> = requests
@@ -203,7 +204,7 @@ fn on_time(bench: &Bench, target: &str) {
         .collect();
     assert!(slots.len() > 3, "{slots:?}");
     let mut gaps = slots.windows(2).map(|two| two[1] - two[0]);
-    assert!(gaps.all(|gap| gap <= 3), "{slots:?}");
+    assert!(gaps.all(|gap| gap <= 6), "{slots:?}");
 }
 
 /// Each failure on a target of its own, beside one that is well.
