@@ -12,7 +12,7 @@ use graphite_pager::alert::receiver::{Policy, Route};
 use graphite_pager::alert::world::Setup;
 use graphite_pager::alert::{
     Alert, Docs, Exclude, GraphLink, Group, Level, Levels, Reduce, Schedule, Target, TimeSpec,
-    WithoutData,
+    WithoutData, Zone,
 };
 
 use super::chance::Chance;
@@ -174,11 +174,15 @@ fn groups(seed: u64, edit: Edit) -> Vec<Pair> {
 fn group(name: &str, every: i64, cron: Option<&str>, alerts: Vec<(Alert, model::Alert)>) -> Pair {
     let (alerts, models) = alerts.into_iter().unzip();
     let schedule = match cron {
-        Some(expression) => Schedule::cron(expression, chrono_tz::Tz::UTC),
+        Some(expression) => Schedule::cron(expression, Zone::UTC),
         None => Schedule::every(span(every), name),
     };
     let active = (name == "Queue" && every == 600 * SECOND).then(|| {
-        Active::parse("Mon-Sat 07:00-21:00", chrono_tz::Tz::Europe__Berlin).expect("hours")
+        Active::parse(
+            "Mon-Sat 07:00-21:00",
+            "Europe/Berlin".parse().expect("zone"),
+        )
+        .expect("hours")
     });
     (
         Arc::new(Group {

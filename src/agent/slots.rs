@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn cron(expression: &str) -> Schedule {
-        Schedule::cron(expression, chrono_tz::Tz::UTC).unwrap()
+        Schedule::cron(expression, crate::alert::Zone::UTC).unwrap()
     }
 
     fn secs(seconds: u64) -> Duration {

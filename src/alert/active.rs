@@ -8,10 +8,9 @@
 use std::time::Duration;
 
 use chrono::{Datelike, Days, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
-use chrono_tz::Tz;
 
 use super::time::Timestamp;
-use super::zone;
+use super::zone::{self, Zone};
 
 const DAY: u32 = 24 * 60;
 
@@ -24,7 +23,7 @@ const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 #[derive(Clone, Debug, PartialEq)]
 pub struct Active {
     spans: Vec<Span>,
-    zone: Tz,
+    zone: Zone,
 }
 
 /// One entry of the list.
@@ -44,7 +43,7 @@ impl Active {
     /// # Errors
     ///
     /// Quotes the entry and says what was expected.
-    pub fn parse(text: &str, zone: Tz) -> Result<Self, String> {
+    pub fn parse(text: &str, zone: Zone) -> Result<Self, String> {
         let spans = text
             .split(',')
             .map(|entry| Span::parse(entry.trim()))
@@ -55,7 +54,7 @@ impl Active {
     /// Says whether `at` lies in the hours.
     pub fn covers(&self, at: Timestamp) -> bool {
         // an instant beyond the calendar silences nobody
-        zone::local(self.zone, at)
+        zone::local(&self.zone, at)
             .is_none_or(|shown| self.spans.iter().any(|span| span.covers(shown)))
     }
 
@@ -70,9 +69,9 @@ impl Active {
 
     /// The next instant at which the wall clock passes an end of a span, or is changed.
     fn next_candidate(&self, at: Timestamp, horizon: Timestamp) -> Option<Timestamp> {
-        let shown = zone::local(self.zone, at)?;
-        let offset = zone::offset(self.zone, at)?;
-        let changed = |at| zone::offset(self.zone, at).is_some_and(|now| now != offset);
+        let shown = zone::local(&self.zone, at)?;
+        let offset = zone::offset(&self.zone, at)?;
+        let changed = |at| zone::offset(&self.zone, at).is_some_and(|now| now != offset);
         let end = self
             .spans
             .iter()
@@ -199,6 +198,8 @@ mod tests {
         clippy::indexing_slicing,
         clippy::panic
     )]
+    use chrono_tz::Tz;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -209,7 +210,7 @@ mod tests {
     }
 
     fn active(text: &str, zone: Tz) -> Active {
-        Active::parse(text, zone).unwrap_or_else(|error| panic!("{error}"))
+        Active::parse(text, zone.into()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Says at each of the instants (January 2026, UTC; the 5th was a Monday) whether it is covered.
@@ -336,7 +337,7 @@ mod tests {
             ("09:00-18:00 Mon", "`18:00 Mon` is no time of day"),
             ("25:00-26:00", "`25:00` is no time of day"),
         ] {
-            let error = Active::parse(text, Tz::UTC).unwrap_err();
+            let error = Active::parse(text, Zone::UTC).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }
     }
@@ -442,8 +443,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "\\PC*", near in "[-:, 0-9MonTueFri]{0,24}") {
-            let _ = Active::parse(&text, Tz::UTC);
-            let _ = Active::parse(&near, Tz::UTC);
+            let _ = Active::parse(&text, Zone::UTC);
+            let _ = Active::parse(&near, Zone::UTC);
         }
 
         #[test]

@@ -37,7 +37,7 @@ pub mod target;
 mod thresholds;
 pub mod time;
 pub mod world;
-mod zone;
+pub mod zone;
 
 pub use active::Active;
 pub use condition::Condition;
@@ -49,3 +49,4 @@ pub use reduce::{Point, Reduce, Value, Window};
 pub use schedule::Schedule;
 pub use target::{Target, TimeSpec};
 pub use time::Timestamp;
+pub use zone::Zone;

@@ -14,13 +14,12 @@
 use std::time::Duration;
 
 use chrono::{NaiveDateTime, TimeDelta};
-use chrono_tz::Tz;
 
 use super::crontab::Calendar;
 use super::duration;
 use super::hash;
 use super::time::Timestamp;
-use super::zone;
+use super::zone::{self, Zone};
 
 /// The longest `every`; what is rarer is a calendar's business.
 const LONGEST: Duration = Duration::from_secs(31 * 86_400);
@@ -49,7 +48,7 @@ pub enum Schedule {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cron {
     calendar: Calendar,
-    zone: Tz,
+    zone: Zone,
 }
 
 impl Schedule {
@@ -76,7 +75,7 @@ impl Schedule {
     /// # Errors
     ///
     /// Names the field and what it may hold; an expression that never fires is one.
-    pub fn cron(expression: &str, zone: Tz) -> Result<Self, String> {
+    pub fn cron(expression: &str, zone: Zone) -> Result<Self, String> {
         Ok(Self::Cron(Cron {
             calendar: Calendar::parse(expression)?,
             zone,
@@ -162,7 +161,7 @@ fn every_latest(at: Timestamp, period: i64, offset: Duration) -> Option<i64> {
 
 impl Cron {
     fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
-        let shown = zone::local(self.zone, at)?;
+        let shown = zone::local(&self.zone, at)?;
         if !self.calendar.repeats() {
             // what the clock has passed has had its first occurrence
             return self.search_forth(at, shown, zone::first_or_after_gap);
@@ -182,7 +181,7 @@ impl Cron {
     }
 
     fn latest_at(&self, at: Timestamp) -> Option<Timestamp> {
-        let shown = zone::local(self.zone, at)?;
+        let shown = zone::local(&self.zone, at)?;
         let ahead = shown.checked_add_signed(FOLD)?;
         if !self.calendar.repeats() {
             // only a clock set back shows again what has been: without one, no
@@ -206,16 +205,16 @@ impl Cron {
     /// may be repeated ones.
     fn just_changed(&self, at: Timestamp) -> Option<bool> {
         let before = at.minus(FOLD.to_std().ok()?);
-        Some(zone::offset(self.zone, before) != zone::offset(self.zone, at))
+        Some(zone::offset(&self.zone, before) != zone::offset(&self.zone, at))
     }
 
     /// The instant of `time`, if no clock change lies between it and `at`: then
     /// nothing has to be searched. Changes are never two in one day.
     fn undisturbed(&self, at: Timestamp, time: NaiveDateTime) -> Option<Timestamp> {
-        let offset = zone::offset(self.zone, at)?;
+        let offset = zone::offset(&self.zone, at)?;
         let slot = zone::instant(time, offset)?;
         let near = slot.since(at).max(at.since(slot)) < Duration::from_secs(86_400);
-        (near && zone::offset(self.zone, slot)? == offset).then_some(slot)
+        (near && zone::offset(&self.zone, slot)? == offset).then_some(slot)
     }
 
     /// The first of the calendar's times after `from` whose `instant` is after `at`.
@@ -228,7 +227,7 @@ impl Cron {
         let next = |time: &NaiveDateTime| self.calendar.next_after(*time);
         std::iter::successors(next(&from), next)
             .take(PASSED_OVER)
-            .filter_map(|time| instant(self.zone, time))
+            .filter_map(|time| instant(&self.zone, time))
             .find(|slot| *slot > at)
     }
 
@@ -245,13 +244,13 @@ impl Cron {
         };
         std::iter::successors(self.calendar.latest_at(from), before)
             .take(PASSED_OVER)
-            .filter_map(|time| instant(self.zone, time))
+            .filter_map(|time| instant(&self.zone, time))
             .find(|slot| *slot <= at)
     }
 }
 
 /// Which instant a time of the wall clock stands for, if any.
-type Occurrence = fn(Tz, NaiveDateTime) -> Option<Timestamp>;
+type Occurrence = fn(&Zone, NaiveDateTime) -> Option<Timestamp>;
 
 #[cfg(test)]
 mod tests {
@@ -261,6 +260,8 @@ mod tests {
         clippy::indexing_slicing,
         clippy::panic
     )]
+    use chrono_tz::Tz;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -275,7 +276,7 @@ mod tests {
     }
 
     fn cron(expression: &str, zone: Tz) -> Schedule {
-        Schedule::cron(expression, zone).unwrap()
+        Schedule::cron(expression, zone.into()).unwrap()
     }
 
     /// The slots after `from`, as far as `expected` goes, forwards and backwards.
@@ -742,14 +743,14 @@ mod tests {
         for minute in -3500..=3500 {
             let at = Timestamp::from_secs((centre / 60 + minute) * 60);
             if calendar.repeats() {
-                let shown = zone::local(zone, at).unwrap();
+                let shown = zone::local(&zone.into(), at).unwrap();
                 if calendar.fires(shown) {
                     slots.insert(at);
                 }
             } else {
                 let time = at.to_utc().unwrap().naive_utc();
                 if calendar.fires(time) {
-                    slots.insert(zone::first_or_after_gap(zone, time).unwrap());
+                    slots.insert(zone::first_or_after_gap(&zone.into(), time).unwrap());
                 }
             }
         }

@@ -5,14 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 
 use super::progress::{Progress, stopped_by_ctrl_c};
 use super::table::{self, Cell};
 use super::{Paths, fail, many, named, print_text};
 use crate::agent;
-use crate::alert::{Group, Timestamp, duration};
+use crate::alert::{Group, Timestamp, Zone, duration};
 use crate::config::Config;
 use crate::graphite::Client;
 use crate::now::now;
@@ -49,7 +48,7 @@ pub struct Options {
     until: String,
     /// In whose nights, 22:00 to 07:00, pages are counted, and whose times the table shows
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
-    timezone: Tz,
+    timezone: Zone,
     /// How the results are printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -126,7 +125,7 @@ async fn replayed(options: &Options) -> Result<(), Option<String>> {
         let warnings = replay::warnings(&side.groups, &feeds, player, span);
         let receivers = side.config.receivers.iter();
         let receivers = receivers.map(|receiver| &receiver.policy.name);
-        let when = (span, reached, options.timezone);
+        let when = (span, reached, options.timezone.clone());
         reports.push(Report::new(when, player, receivers, warnings));
     }
     show(options, &mut reports, &side.groups).map_err(Some)
@@ -237,7 +236,7 @@ fn write_page(path: &Path, page: &str) -> Result<(), String> {
 
 fn span_of(options: &Options, now: Timestamp) -> Result<Span, String> {
     let time = |name: &str, text: &str| {
-        span::time(text, now, options.timezone).map_err(|why| format!("`--{name}`: {why}"))
+        span::time(text, now, &options.timezone).map_err(|why| format!("`--{name}`: {why}"))
     };
     let (from, until) = (time("from", &options.from)?, time("until", &options.until)?);
     Span::new(from, until, now)

@@ -3,13 +3,11 @@
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
-
 use super::problem::{Place, quote};
 use super::reader::Map;
 use super::suggest;
 use super::values::positive;
-use crate::alert::{Active, Schedule, TimeSpec};
+use crate::alert::{Active, Schedule, TimeSpec, Zone};
 
 const EVERY: Duration = Duration::from_secs(60);
 /// Slots this far apart need no clocks of their own beside them.
@@ -23,7 +21,7 @@ pub struct Times {
     /// From `active`.
     pub active: Option<Active>,
     /// From `timezone`.
-    pub zone: Tz,
+    pub zone: Zone,
     /// Where the alert says so, or begins.
     pub places: [Place; 3],
 }
@@ -53,9 +51,9 @@ impl Times {
 pub fn read(map: &Map<'_>, name: &str) -> Option<Times> {
     refuse_both(map, "every", "schedule", "an alert has one or the other");
     let zone = zone(map);
-    let schedule = schedule(map, name, zone.unwrap_or(Tz::UTC));
+    let schedule = schedule(map, name, zone.clone().unwrap_or(Zone::UTC));
     let active = match map.has("active") {
-        true => Some(active(map, zone.unwrap_or(Tz::UTC))?),
+        true => Some(active(map, zone.clone().unwrap_or(Zone::UTC))?),
         false => None,
     };
     let place = |keys: &[&str]| map.either(keys).map_or(map.place, |entry| entry.place);
@@ -92,12 +90,12 @@ pub fn refuse_both(map: &Map<'_>, one: &str, other: &str, hint: &str) -> bool {
     true
 }
 
-fn zone(map: &Map<'_>) -> Option<Tz> {
+fn zone(map: &Map<'_>) -> Option<Zone> {
     if !map.has("timezone") {
-        return Some(Tz::UTC);
+        return Some(Zone::UTC);
     }
     map.parsed("timezone", "an IANA time zone", |text| {
-        text.trim().parse::<Tz>().map_err(|_| {
+        text.trim().parse::<Zone>().map_err(|_| {
             let near = near_zone(text.trim());
             let advice = near.map_or_else(
                 || "write an IANA name such as `Europe/Berlin` or `UTC`".to_owned(),
@@ -109,19 +107,20 @@ fn zone(map: &Map<'_>) -> Option<Tz> {
 }
 
 /// A misspelt zone, or one named by its city only.
-fn near_zone(text: &str) -> Option<&'static str> {
-    let names = || chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+fn near_zone(text: &str) -> Option<String> {
+    let names: Vec<String> = Zone::names().collect();
+    let names = || names.iter().map(String::as_str);
     let city = |name: &&str| {
         name.rsplit('/')
             .next()
             .is_some_and(|city| city.eq_ignore_ascii_case(text))
     };
-    names()
-        .find(city)
-        .or_else(|| suggest::nearest(text, names()))
+    let near = names().find(city);
+    near.or_else(|| suggest::nearest(text, names()))
+        .map(str::to_owned)
 }
 
-fn schedule(map: &Map<'_>, name: &str, zone: Tz) -> Option<Schedule> {
+fn schedule(map: &Map<'_>, name: &str, zone: Zone) -> Option<Schedule> {
     match map.either(&["every", "schedule"]).map(|entry| &*entry.key) {
         Some("schedule") => map.parsed(
             "schedule",
@@ -144,7 +143,7 @@ fn schedule(map: &Map<'_>, name: &str, zone: Tz) -> Option<Schedule> {
     }
 }
 
-fn active(map: &Map<'_>, zone: Tz) -> Option<Active> {
+fn active(map: &Map<'_>, zone: Zone) -> Option<Active> {
     map.parsed("active", "hours such as `Mon-Fri 09:00-18:00`", |text| {
         Active::parse(text, zone)
     })

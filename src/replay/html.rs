@@ -61,7 +61,7 @@ fn tiles(page: &mut String, report: &Report<'_>) {
     let calls: Vec<_> = told.filter(|told| told.calls()).collect();
     let nights = calls
         .iter()
-        .filter_map(|told| super::totals::night(told.at, report.zone));
+        .filter_map(|told| super::totals::night(told.at, &report.zone));
     let at_night = nights.clone().count();
     let nights: BTreeSet<_> = nights.collect();
     let open = incidents

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono_tz::Tz;
-
 use super::record::{Incident, Record, Told};
 use super::totals::{self, Offender, ReceiverTotal};
 use super::{Player, Span, Warning};
-use crate::alert::Timestamp;
 use crate::alert::delivery::Tell;
+use crate::alert::{Timestamp, Zone, zone};
 
 /// What a replay came to.
 #[derive(Debug)]
@@ -19,7 +17,7 @@ pub struct Report<'a> {
     /// How far it came; before the end of `span` where it was stopped.
     pub reached: Timestamp,
     /// In whose nights nights are counted.
-    pub zone: Tz,
+    pub zone: Zone,
     /// What happened.
     pub record: &'a Record,
     /// What was read, where that is drawn.
@@ -35,7 +33,7 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     /// What `player` came to, with these receivers.
     pub fn new<'n>(
-        (span, reached, zone): (Span, Timestamp, Tz),
+        (span, reached, zone): (Span, Timestamp, Zone),
         player: &'a Player,
         receivers: impl Iterator<Item = &'n Arc<str>>,
         warnings: Vec<Warning>,
@@ -44,10 +42,10 @@ impl<'a> Report<'a> {
         Self {
             span,
             reached,
+            receivers: totals::by_receiver(record, receivers, &zone),
             zone,
             record,
             values: player.values.as_ref(),
-            receivers: totals::by_receiver(record, receivers, zone),
             offenders: totals::offenders(record, reached),
             warnings,
         }
@@ -60,12 +58,9 @@ impl<'a> Report<'a> {
 
     /// `at` in the report's zone: `2026-11-23 18:00:00`.
     pub fn local(&self, at: Timestamp) -> String {
-        at.to_utc().map_or_else(
+        zone::local(&self.zone, at).map_or_else(
             || at.rfc3339(),
-            |at| {
-                let local = at.with_timezone(&self.zone);
-                local.format("%Y-%m-%d %H:%M:%S").to_string()
-            },
+            |local| local.format("%Y-%m-%d %H:%M:%S").to_string(),
         )
     }
 

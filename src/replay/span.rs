@@ -1,9 +1,8 @@
 //! The time that is replayed, as people write it.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
-use chrono_tz::Tz;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
-use crate::alert::{TimeSpec, Timestamp};
+use crate::alert::{TimeSpec, Timestamp, Zone, zone};
 
 /// What is replayed: evaluations at both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +37,7 @@ impl Span {
 ///
 /// # Errors
 /// Says what is expected.
-pub fn time(text: &str, now: Timestamp, zone: Tz) -> Result<Timestamp, String> {
+pub fn time(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, String> {
     let text = text.trim();
     let whole = |at: Timestamp| Timestamp::from_secs(at.as_secs());
     if let TimeSpec::Ago(span) = TimeSpec::parse(text)? {
@@ -58,9 +57,7 @@ pub fn time(text: &str, now: Timestamp, zone: Tz) -> Result<Timestamp, String> {
             "`{text}` is no time: expected one such as `-7d`, `2026-11-20`, `2026-11-20 12:00`, `2026-11-20T12:00:00Z`, or seconds since 1970"
         ));
     };
-    let at = zone.from_local_datetime(&local).earliest();
-    at.map(|at| Timestamp::from(at.to_utc()))
-        .ok_or_else(|| format!("the clocks of {zone} skipped `{text}`"))
+    zone::first(zone, local).ok_or_else(|| format!("the clocks of {zone} skipped `{text}`"))
 }
 
 fn local(text: &str) -> Option<NaiveDateTime> {
@@ -87,6 +84,8 @@ impl Span {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use chrono_tz::Tz;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -94,7 +93,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1_795_521_600);
 
     fn check(text: &str, zone: Tz, expected: &str) {
-        let found = time(text, NOW, zone).map(Timestamp::rfc3339);
+        let found = time(text, NOW, &zone.into()).map(Timestamp::rfc3339);
         assert_eq!(found.as_deref(), Ok(expected), "{text}");
     }
 
@@ -115,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_time_that_no_clock_showed_is_said() {
-        let skipped = time("2026-03-29 02:30", NOW, Tz::Europe__Berlin).unwrap_err();
+        let skipped = time("2026-03-29 02:30", NOW, &Tz::Europe__Berlin.into()).unwrap_err();
         assert_eq!(
             skipped,
             "the clocks of Europe/Berlin skipped `2026-03-29 02:30`"
@@ -125,8 +124,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_time_panics(text in "\\PC{0,30}", near in "[-0-9: TZ+dhmin]{0,24}") {
-            let _ = time(&text, NOW, Tz::UTC);
-            let _ = time(&near, NOW, Tz::America__New_York);
+            let _ = time(&text, NOW, &Zone::UTC);
+            let _ = time(&near, NOW, &Tz::America__New_York.into());
         }
 
         #[test]

@@ -8,14 +8,14 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use chrono::{NaiveTime, TimeDelta, TimeZone};
+use chrono::{NaiveTime, TimeDelta};
 
 use super::html::escaped;
 use super::record::Incident;
 use super::report::{Report, says};
 use super::totals::NIGHT;
 use super::values::Drawn;
-use crate::alert::{Alert, Condition, Level, Timestamp};
+use crate::alert::{Alert, Condition, Level, Timestamp, zone};
 use crate::deliver::text;
 
 /// The drawing's size, and that of its margins, in its own units.
@@ -136,16 +136,15 @@ fn band(svg: &mut String, class: &str, (left, right): (f64, f64), title: &str) {
 }
 
 fn nights(svg: &mut String, report: &Report<'_>, time: &Axis) {
-    let Some(from) = time.from.to_utc() else {
+    let Some(from) = zone::local(&report.zone, time.from) else {
         return;
     };
-    let mut day = from.with_timezone(&report.zone).date_naive() - TimeDelta::days(1);
+    let mut day = from.date() - TimeDelta::days(1);
     for _ in 0..NIGHTS {
         let next = day + TimeDelta::days(1);
         let instant = |date: chrono::NaiveDate, hour| {
             let local = date.and_time(NaiveTime::from_hms_opt(hour, 0, 0)?);
-            let at = report.zone.from_local_datetime(&local).earliest()?;
-            Some(Timestamp::from(at.to_utc()))
+            zone::first(&report.zone, local)
         };
         let (Some(begins), Some(ends)) = (instant(day, NIGHT.0), instant(next, NIGHT.1)) else {
             return;
@@ -203,10 +202,8 @@ fn ticks(svg: &mut String, report: &Report<'_>, time: &Axis) {
         "%H:%M"
     };
     // counted from the local midnight
-    let ahead = time.from.to_utc().map_or(0, |from| {
-        let local = from.with_timezone(&report.zone).naive_local();
-        local.and_utc().timestamp() - from.timestamp()
-    });
+    let local = zone::local(&report.zone, time.from);
+    let ahead = local.map_or(0, |local| local.and_utc().timestamp() - time.from.as_secs());
     let step = i64::try_from(distance).unwrap_or(i64::MAX);
     let local = time.from.as_secs().saturating_add(ahead);
     let first = local
@@ -217,14 +214,14 @@ fn ticks(svg: &mut String, report: &Report<'_>, time: &Axis) {
     for count in 0..=TICKS {
         let passed = step.saturating_mul(i64::try_from(count).unwrap_or(i64::MAX));
         let at = Timestamp::from_secs(first.saturating_add(passed));
-        let (true, Some(utc)) = (at < time.until, at.to_utc()) else {
+        let (true, Some(shown)) = (at < time.until, zone::local(&report.zone, at)) else {
             return;
         };
         let (x, y) = (time.x(at), HEIGHT - BOTTOM);
         if x > WIDTH - ROOM {
             return;
         }
-        let label = utc.with_timezone(&report.zone).format(format);
+        let label = shown.format(format);
         let _ = writeln!(
             svg,
             "<path class=\"tick\" d=\"M{x:.1} {TOP}V{}\"/><text x=\"{x:.1}\" y=\"{}\">{label}</text>",

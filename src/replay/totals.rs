@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{NaiveDate, TimeDelta, Timelike};
-use chrono_tz::Tz;
 
 use super::record::{Incident, Record};
-use crate::alert::{Level, Timestamp};
+use crate::alert::{Level, Timestamp, Zone, zone};
 
 /// The hours of the night: from 22:00 until 07:00.
 pub(super) const NIGHT: (u32, u32) = (22, 7);
@@ -44,8 +43,8 @@ pub struct Offender {
 }
 
 /// The night that `at` belongs to, by the day on which it began; `None`: it is day.
-pub fn night(at: Timestamp, zone: Tz) -> Option<NaiveDate> {
-    let local = at.to_utc()?.with_timezone(&zone).naive_local();
+pub fn night(at: Timestamp, zone: &Zone) -> Option<NaiveDate> {
+    let local = zone::local(zone, at)?;
     let (begins, ends) = NIGHT;
     let is_night = local.hour() >= begins || local.hour() < ends;
     let evening = local.checked_sub_signed(TimeDelta::hours(12))?;
@@ -57,7 +56,7 @@ pub fn night(at: Timestamp, zone: Tz) -> Option<NaiveDate> {
 pub fn by_receiver<'a>(
     record: &Record,
     receivers: impl Iterator<Item = &'a Arc<str>>,
-    zone: Tz,
+    zone: &Zone,
 ) -> BTreeMap<Arc<str>, ReceiverTotal> {
     let mut totals: BTreeMap<Arc<str>, ReceiverTotal> = receivers
         .map(|name| (Arc::clone(name), ReceiverTotal::default()))
@@ -106,13 +105,15 @@ pub fn offenders(record: &Record, end: Timestamp) -> Vec<Offender> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use chrono_tz::Tz;
+
     use super::*;
     use chrono::DateTime;
 
     fn check(text: &str, zone: Tz, expected: Option<&str>) {
         let at = Timestamp::from(DateTime::parse_from_rfc3339(text).unwrap().to_utc());
         let expected = expected.map(|day| day.parse().unwrap());
-        assert_eq!(night(at, zone), expected, "{text} {zone}");
+        assert_eq!(night(at, &zone.into()), expected, "{text} {zone}");
     }
 
     #[test]

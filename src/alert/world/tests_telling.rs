@@ -945,7 +945,7 @@ fn reminders_go_to_the_key_that_is_open() {
 // --- hours ------------------------------------------------------------------------
 
 fn office_hours(hours: &str) -> Setup {
-    let active = Active::parse(hours, chrono_tz::UTC).unwrap();
+    let active = Active::parse(hours, chrono_tz::UTC.into()).unwrap();
     let group = Group {
         active: Some(active),
         ..(*group(alert("Load"))).clone()
@@ -1824,7 +1824,7 @@ fn what_is_over_by_then_is_never_told_late() {
 #[test]
 fn alerts_on_a_cron_schedule_wait_for_nothing() {
     let group = Group {
-        schedule: Schedule::cron("0 6 * * *", chrono_tz::UTC).unwrap(),
+        schedule: Schedule::cron("0 6 * * *", chrono_tz::UTC.into()).unwrap(),
         ..(*group(alert("Load"))).clone()
     };
     let mut bench = Bench::of(setup(vec![Arc::new(group)], vec![messaging("hook")]));

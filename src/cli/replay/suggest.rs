@@ -88,7 +88,7 @@ async fn try_all(
 
 fn goal(options: &Options, whole: Span, now: Timestamp) -> Result<Goal, String> {
     let time = |text: &String| {
-        let at = span::time(text, now, options.timezone);
+        let at = span::time(text, now, &options.timezone);
         let at = at.map_err(|why| format!("`--must-catch`: {why}"))?;
         match whole.from <= at && at <= whole.until {
             true => Ok(at),

@@ -146,8 +146,8 @@ mod tests {
         let hours = hours(sched).map(|hours| match hours {
             None => "always".to_owned(),
             Some((active, zone)) => {
-                let zone: chrono_tz::Tz = zone.parse().unwrap();
-                Active::parse(&active, zone).unwrap();
+                let zone: crate::alert::Zone = zone.parse().unwrap();
+                Active::parse(&active, zone.clone()).unwrap();
                 format!("{active} {zone}")
             }
         });

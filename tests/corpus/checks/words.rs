@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use graphite_pager::alert::condition::{Conditions, Direction, Written, conditions};
 use graphite_pager::alert::{
-    Active, Exclude, Reduce, Schedule, Target, TimeSpec, Timestamp, duration,
+    Active, Exclude, Reduce, Schedule, Target, TimeSpec, Timestamp, Zone, duration,
 };
 
 use super::calendar::{Crontab, Hours, shown};
@@ -213,13 +213,19 @@ pub fn schedule(data: &[u8]) {
     let mut lines = text.split('\n');
     let mut next = || lines.next().unwrap_or("");
     let (expression, zone, at, hours) = (next(), next(), next(), next());
-    let zone: Tz = zone.parse().unwrap_or(Tz::Europe__Berlin);
+    // looked at with tables of another library
+    let named = zone.parse::<Zone>().ok().zip(zone.parse::<Tz>().ok());
+    let berlin = || ("Europe/Berlin".parse().unwrap(), Tz::Europe__Berlin);
+    let (ours, zone) = named.unwrap_or_else(berlin);
     // within the calendar, and where offsets are whole minutes
     let at = at
         .parse::<i64>()
         .unwrap_or(1_774_700_000)
         .clamp(100_000_000, 4_090_000_000);
-    match (Schedule::cron(expression, zone), Crontab::parse(expression)) {
+    match (
+        Schedule::cron(expression, ours.clone()),
+        Crontab::parse(expression),
+    ) {
         (Ok(schedule), Some(naive)) => {
             assert!(naive.ever_fires(), "{expression:?}");
             walk(&schedule, &naive, zone, at);
@@ -236,7 +242,7 @@ pub fn schedule(data: &[u8]) {
             );
         }
     }
-    if let Ok(active) = Active::parse(hours, zone) {
+    if let Ok(active) = Active::parse(hours, ours) {
         active_hours(&active, Hours::parse(hours).as_ref(), zone, at);
     } else {
         assert!(Hours::parse(hours).is_none(), "{hours:?} was refused");

@@ -396,7 +396,7 @@ fn everybody_is_told_whom_theirs_would_have_told_and_nobody_else() {
 fn who_would_be_told_only_in_other_hours_is_told_in_them() {
     let mut office = group(vec![alert("Load", "all")]);
     // the bench begins on a Tuesday at 22:14
-    office.active = Some(Active::parse("22:30-23:30", chrono_tz::UTC).unwrap());
+    office.active = Some(Active::parse("22:30-23:30", chrono_tz::UTC.into()).unwrap());
     let mut bench = Bench::of(vec![Arc::new(office)], vec![policy("all")]);
     falls_silent(&mut bench, "Load", 12, 0);
     assert_eq!(silence(&bench), Level::NoData);
