@@ -1,7 +1,7 @@
 //! Where a request may be sent on to: nowhere but the host that was asked.
 //!
 //! Credentials and headers travel with every request, so this decision alone
-//! keeps them from other hosts. It sends nothing.
+//! keeps them from other hosts. How a request is made is its caller's business.
 
 use reqwest::Response;
 use reqwest::header::LOCATION;
@@ -34,6 +34,37 @@ pub fn follow(from: &Url, location: &str) -> Result<Url, String> {
     let _ = to.set_username("");
     let _ = to.set_password(None);
     Ok(to)
+}
+
+/// Why a request that was sent on came to nothing.
+#[derive(Debug)]
+pub enum Astray<E> {
+    /// One of them failed.
+    Failed(E),
+    /// It belongs to another host, which is named as it may be shown.
+    Elsewhere(String),
+    /// It was sent on more often than this.
+    Endless(usize),
+}
+
+/// Asks for `url` by `send`, and again where the server says that it belongs, `most`
+/// times; the answer that is no redirect.
+///
+/// # Errors
+/// There is none.
+pub async fn chase<E>(
+    mut url: Url,
+    most: usize,
+    send: impl AsyncFn(Url) -> Result<Response, E>,
+) -> Result<Response, Astray<E>> {
+    for _ in 0..=most {
+        let response = send(url.clone()).await.map_err(Astray::Failed)?;
+        match location(&response) {
+            None => return Ok(response),
+            Some(to) => url = follow(&url, &to).map_err(Astray::Elsewhere)?,
+        }
+    }
+    Err(Astray::Endless(most))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::{fail, many};
 use crate::deliver::http::{self, Client};
 use crate::deliver::text;
 use crate::import::{self, Origin, Outcome, Summary};
-use crate::redirect::{follow, location};
+use crate::redirect::{Astray, chase};
 
 /// Bytes that are read.
 const LARGEST: u64 = 16 << 20;
@@ -136,44 +136,41 @@ fn decode(bytes: Vec<u8>) -> Result<String, String> {
 /// What is at a URL. Its login is sent to its own host alone.
 async fn fetch(first: Url) -> Result<String, String> {
     let client = Client::with_deadlines(CONNECT, WHOLE)?;
-    let mut url = first.clone();
-    for _ in 0..=REDIRECTS {
-        let host = http::host(&url);
-        let request = client.request(Method::GET, url.clone());
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| unanswered(&host, &error))?;
-        if let Some(to) = location(&response) {
-            url = follow(&url, &to).map_err(|other| {
-                format!("`{host}` redirects to another host, `{other}`: a login page, perhaps\n\nhint: save what a browser shows and import that file")
-            })?;
-            // the same host, as it was asked
-            let _ = url.set_username(first.username());
-            let _ = url.set_password(first.password());
-            continue;
+    let host = http::host(&first);
+    let send = async |mut url: Url| {
+        // the same host, as it was asked
+        let _ = url.set_username(first.username());
+        let _ = url.set_password(first.password());
+        client.request(Method::GET, url).send().await
+    };
+    let mut response = match chase(first.clone(), REDIRECTS, send).await {
+        Ok(response) => response,
+        Err(Astray::Failed(error)) => return Err(unanswered(&host, &error)),
+        Err(Astray::Elsewhere(other)) => {
+            return Err(format!(
+                "`{host}` redirects to another host, `{other}`: a login page, perhaps\n\nhint: save what a browser shows and import that file"
+            ));
         }
-        let status = response.status();
-        if !status.is_success() {
-            return Err(refused(&host, status));
+        Err(Astray::Endless(most)) => {
+            return Err(format!("`{host}` redirects more than {most} times"));
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| unanswered(&host, &error))?
-        {
-            body.extend_from_slice(&chunk);
-            if body.len() as u64 > LARGEST {
-                break;
-            }
-        }
-        return decode(body).map_err(|why| format!("cannot read the answer of `{host}`: {why}"));
+    };
+    let status = response.status();
+    if !status.is_success() {
+        return Err(refused(&host, status));
     }
-    Err(format!(
-        "`{}` redirects more than {REDIRECTS} times",
-        http::host(&url)
-    ))
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| unanswered(&host, &error))?
+    {
+        body.extend_from_slice(&chunk);
+        if body.len() as u64 > LARGEST {
+            break;
+        }
+    }
+    decode(body).map_err(|why| format!("cannot read the answer of `{host}`: {why}"))
 }
 
 fn refused(host: &str, status: StatusCode) -> String {

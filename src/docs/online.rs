@@ -19,7 +19,7 @@ use super::fault::{Fault, Kind, list};
 use super::html::{self, Seen};
 use super::wanted::Link;
 use crate::deliver::http::{self, Client};
-use crate::redirect::{follow, location};
+use crate::redirect::{Astray, chase};
 
 /// Links that are asked for at once.
 const AT_ONCE: usize = 4;
@@ -113,21 +113,24 @@ async fn one(
 }
 
 /// What is at `url`; `None`: something else than HTML.
-async fn fetch(client: &Client, mut url: Url) -> Result<Option<Seen>, Failure> {
-    for _ in 0..=REDIRECTS {
-        let request = client.request(Method::GET, url.clone());
+async fn fetch(client: &Client, url: Url) -> Result<Option<Seen>, Failure> {
+    let send = async |url| {
+        let request = client.request(Method::GET, url);
         let request = request.header(ACCEPT, "text/html, */*;q=0.5");
-        let response = request.send().await.map_err(|error| unanswered(&error))?;
-        let Some(to) = location(&response) else {
-            return page(response).await;
-        };
-        url = follow(&url, &to).map_err(|other| {
+        request.send().await
+    };
+    match chase(url, REDIRECTS, send).await {
+        Ok(response) => page(response).await,
+        Err(Astray::Failed(error)) => Err(unanswered(&error)),
+        Err(Astray::Elsewhere(other)) => {
             let why = format!("redirects to another host, `{other}`: a login page, perhaps");
-            Failure::Wrong(why, ELSEWHERE)
-        })?;
+            Err(Failure::Wrong(why, ELSEWHERE))
+        }
+        Err(Astray::Endless(most)) => {
+            let why = format!("redirects more than {most} times");
+            Err(Failure::Wrong(why, NOT_THERE))
+        }
     }
-    let why = format!("redirects more than {REDIRECTS} times");
-    Err(Failure::Wrong(why, NOT_THERE))
 }
 
 async fn page(mut response: Response) -> Result<Option<Seen>, Failure> {
