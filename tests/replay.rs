@@ -397,7 +397,7 @@ fn alerts_that_cannot_be_replayed_and_doubtful_ones_are_said() {
     let lines: Vec<&str> = done.stderr.lines().collect();
     assert_eq!(lines.len(), 2, "{}", done.stderr);
     assert!(
-        lines[0].starts_with("warning: alert `Sum`: its replay may differ"),
+        lines[0].starts_with("warning: alert `Sum`: the replay may differ"),
         "{}",
         lines[0]
     );
@@ -407,6 +407,13 @@ fn alerts_that_cannot_be_replayed_and_doubtful_ones_are_said() {
         "{}",
         lines[1]
     );
+    // the same doubt about several is said once
+    let off =
+        ["A", "B"].map(|name| format!("name: {name}, target: load, critical: 50, settle: off"));
+    let done = replay(&graphite, &[&off[0], &off[1]], (begin, begin + HOUR), &[]);
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    let once = "warning: alerts `A`, `B`: the replay may differ";
+    assert!(done.stderr.starts_with(once), "{}", done.stderr);
     let done = replay(&graphite, &[today], (begin, begin + HOUR), &[]);
     assert_eq!(done.code, Some(1));
     assert!(

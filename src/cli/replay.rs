@@ -244,8 +244,8 @@ fn span_of(options: &Options, now: Timestamp) -> Result<Span, String> {
 
 /// Says on standard error what makes the results doubtful.
 fn say(report: &Report<'_>) {
-    for warning in &report.warnings {
-        eprintln!("warning: {warning}");
+    for said in replay::once(&report.warnings) {
+        eprintln!("warning: {said}");
     }
     if report.stopped() {
         eprintln!(

@@ -115,13 +115,13 @@ pub fn of(alert: &Alert) -> Vec<String> {
                 _ => (names.join(", "), "give"),
             };
             doubts.push(format!(
-                "its replay may differ from what `run` judged: what {what} {gives} depends on the window that is asked for, and history is asked for in longer ones (target `{target}`)"
+                "the replay may differ from what `run` judged: what {what} {gives} depends on the window that is asked for, and history is asked for in longer ones (target `{target}`)"
             ));
         }
     }
     if alert.settle.is_none() {
         doubts.push(
-            "its replay may differ from what `run` judged: `settle: off` judges buckets that are still being filled, and history has them full".to_owned(),
+            "the replay may differ from what `run` judged: `settle: off` judges buckets that are still being filled, and history has them full".to_owned(),
         );
     }
     doubts

@@ -12,6 +12,7 @@ use super::report::Report;
 use super::timeline;
 use super::totals::Offender;
 use super::values::{Drawn, MOST};
+use super::warnings::once;
 use crate::alert::{Alert, Group, duration};
 use crate::deliver::text;
 use crate::entities::encode;
@@ -85,9 +86,10 @@ fn warnings(page: &mut String, report: &Report<'_>) {
         return;
     }
     page.push_str("<h2>What makes it doubtful</h2>\n<ul class=\"note\">\n");
-    for warning in &report.warnings {
-        let (alert, why) = (escaped(&warning.alert), escaped(&warning.text));
-        let _ = writeln!(page, "<li><b>{alert}</b>: {why}</li>");
+    for said in once(&report.warnings) {
+        let alerts = said.alerts.iter().map(|alert| escaped(alert));
+        let (alerts, why) = (alerts.collect::<Vec<_>>().join(", "), escaped(said.text));
+        let _ = writeln!(page, "<li><b>{alerts}</b>: {why}</li>");
     }
     page.push_str("</ul>\n");
 }

@@ -45,7 +45,7 @@ pub use doubts::cannot;
 pub use feed::{Feed, Feeds};
 pub use player::Player;
 pub use span::Span;
-pub use warnings::{Warning, warnings};
+pub use warnings::{Warning, once, warnings};
 
 use crate::alert::Timestamp;
 use crate::graphite::Client;

@@ -1,7 +1,7 @@
 //! What a replay has to say about itself: where it may differ from what `run`
 //! would have judged, and why.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 
@@ -21,11 +21,44 @@ pub struct Warning {
     pub text: String,
 }
 
-impl fmt::Display for Warning {
+/// What is said of one alert, or in the same words of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said<'a> {
+    /// Which.
+    pub alerts: Vec<&'a str>,
+    /// What, and why.
+    pub text: &'a str,
+}
+
+impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (alert, why) = (text::clean(&self.alert), text::clean(&self.text));
-        write!(f, "alert `{alert}`: {why}")
+        let names = self.alerts.iter();
+        let names = names.map(|name| format!("`{}`", text::clean(name)));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let alerts = if self.alerts.len() == 1 {
+            "alert"
+        } else {
+            "alerts"
+        };
+        write!(f, "{alerts} {names}: {}", text::clean(self.text))
     }
+}
+
+/// The same, each thing said once, in the order of the first alert that it is said of.
+pub fn once(warnings: &[Warning]) -> Vec<Said<'_>> {
+    let mut all: Vec<Said<'_>> = Vec::new();
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for warning in warnings {
+        let at = *known.entry(&warning.text).or_insert(all.len());
+        match all.get_mut(at) {
+            Some(said) => said.alerts.push(&warning.alert),
+            None => all.push(Said {
+                alerts: vec![&warning.alert],
+                text: &warning.text,
+            }),
+        }
+    }
+    all
 }
 
 /// Everything there is to say, of each alert together.
@@ -122,4 +155,25 @@ fn coarser(coarse: &Coarse, watcher: &Watcher, target: &str) -> String {
 
 fn span(seconds: i64) -> Option<Duration> {
     u64::try_from(seconds).ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_several_alerts_is_said_once() {
+        let warning = |alert: &str, text: &str| Warning {
+            alert: alert.to_owned(),
+            text: text.to_owned(),
+        };
+        let all = [
+            warning("A", "late"),
+            warning("A", "off"),
+            warning("B", "off"),
+            warning("C", "off"),
+        ];
+        let said: Vec<String> = once(&all).iter().map(ToString::to_string).collect();
+        assert_eq!(said, ["alert `A`: late", "alerts `A`, `B`, `C`: off"]);
+    }
 }

@@ -51,8 +51,9 @@ pub async fn suggest(
         return Err(format!("alert `{}` read no value in that time", group.name));
     }
     let (outcomes, reached) = try_all(&silent, &subject, &values, (seen, now), &goal).await?;
-    for warning in crate::replay::warnings(&side.groups, &feeds, first, span) {
-        eprintln!("warning: {warning}");
+    let warnings = crate::replay::warnings(&side.groups, &feeds, first, span);
+    for said in crate::replay::once(&warnings) {
+        eprintln!("warning: {said}");
     }
     if reached < span.until {
         let end = span.until;
