@@ -416,7 +416,10 @@ fn assert_told_in_time(bench: &Bench, trigger: &Value, bucket: i64) {
     );
     let arrival = epoch(bench.pagerduty.sink.requests()[0].at);
     let most = (settled + 1) as f64 + 1.5;
-    println!("told {:.2} s after its bucket settled", arrival - settled as f64);
+    println!(
+        "told {:.2} s after its bucket settled",
+        arrival - settled as f64
+    );
     assert!(arrival < most, "settled at {settled}, told at {arrival}");
 }
 
