@@ -58,6 +58,12 @@ impl Active {
             .is_none_or(|shown| self.spans.iter().any(|span| span.covers(shown)))
     }
 
+    /// Says whether `at` lies in the hours, and until when that is so at least.
+    pub fn lasts(&self, at: Timestamp) -> (bool, Timestamp) {
+        let until = self.next_change(at).unwrap_or(at.plus(HORIZON));
+        (self.covers(at), until)
+    }
+
     /// The next instant strictly after `at` at which the answer of `covers`
     /// changes; `None` if never within eight days.
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {

@@ -1,6 +1,7 @@
 //! What is known of one incident: everything that a message about it needs,
 //! so that its end can still be told when its alert has left the configuration.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -18,9 +19,22 @@ use super::time::Timestamp;
 pub const BUILT_IN: &str = "graphite-pager";
 
 /// An incident's id, a UUIDv7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IncidentId(Uuid);
+
+/// As their bytes: one comparison of numbers, for most of what is known is found by it.
+impl Ord for IncidentId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.as_u128().cmp(&other.0.as_u128())
+    }
+}
+
+impl PartialOrd for IncidentId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl IncidentId {
     /// The id of the incident of (`group`, `series`) that begins at `at`, in the

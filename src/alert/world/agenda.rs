@@ -6,10 +6,11 @@
 //! still holds. Invariant: a delivery that owes something, or may without
 //! anything changing, is on its receiver's page.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::DeliveryKey;
+use crate::alert::incident::IncidentId;
 use crate::alert::time::Timestamp;
 
 /// Least first: how suspect it is, how urgent, since when it is owed.
@@ -28,14 +29,17 @@ pub(super) enum Place {
 #[derive(Debug, Default)]
 pub(super) struct Agenda(BTreeMap<Arc<str>, Page>);
 
+/// Which of one receiver's deliveries: of which incident, and to which recipient.
+type Entry = (IncidentId, Arc<str>);
+
 /// What one receiver may be owed.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    ready: BTreeSet<(Rank, DeliveryKey)>,
-    later: BTreeSet<(Timestamp, DeliveryKey)>,
-    places: HashMap<DeliveryKey, Place>,
+    ready: BTreeSet<(Rank, Entry)>,
+    later: BTreeSet<(Timestamp, Entry)>,
+    places: BTreeMap<Entry, Place>,
     /// Changed, and not looked at since.
-    changed: BTreeSet<DeliveryKey>,
+    changed: BTreeSet<Entry>,
 }
 
 impl Agenda {
@@ -45,12 +49,16 @@ impl Agenda {
     }
 
     /// Notes that something about a delivery changed.
-    pub fn changed(&mut self, key: DeliveryKey) {
-        self.page(&key.1).changed.insert(key);
+    pub fn changed(&mut self, (id, receiver, recipient): DeliveryKey) {
+        self.0
+            .entry(receiver)
+            .or_default()
+            .changed
+            .insert((id, recipient));
     }
 
-    /// What the time has come for on any page.
-    pub fn mature(&mut self, now: Timestamp) -> Vec<DeliveryKey> {
+    /// What the time has come for on any page: the incidents.
+    pub fn mature(&mut self, now: Timestamp) -> Vec<IncidentId> {
         let pages = self.0.values_mut();
         pages.flat_map(|page| page.mature(now)).collect()
     }
@@ -63,15 +71,15 @@ impl Agenda {
 
 impl Page {
     /// What the time has come for; it counts as changed.
-    pub fn mature(&mut self, now: Timestamp) -> Vec<DeliveryKey> {
+    pub fn mature(&mut self, now: Timestamp) -> Vec<IncidentId> {
         let mut mature = Vec::new();
         while let Some((at, _)) = self.later.first()
             && *at <= now
-            && let Some((_, key)) = self.later.pop_first()
+            && let Some((_, entry)) = self.later.pop_first()
         {
-            self.places.remove(&key);
-            self.changed.insert(key.clone());
-            mature.push(key);
+            self.places.remove(&entry);
+            mature.push(entry.0);
+            self.changed.insert(entry);
         }
         mature
     }
@@ -79,31 +87,34 @@ impl Page {
     /// What is owed now is to be ranked anew.
     pub fn rank_anew(&mut self) {
         self.changed
-            .extend(self.ready.iter().map(|(_, key)| key.clone()));
+            .extend(self.ready.iter().map(|(_, entry)| entry.clone()));
     }
 
     /// Those that changed since they were last put anywhere.
-    pub fn take_changed(&mut self) -> BTreeSet<DeliveryKey> {
+    pub fn take_changed(&mut self) -> BTreeSet<Entry> {
         std::mem::take(&mut self.changed)
     }
 
     /// Puts a delivery where it stands now; `None`: nowhere.
-    pub fn put(&mut self, key: DeliveryKey, place: Option<Place>) {
-        match self.places.remove(&key) {
-            Some(Place::Ready(rank)) => drop(self.ready.remove(&(rank, key.clone()))),
-            Some(Place::Later(at)) => drop(self.later.remove(&(at, key.clone()))),
+    pub fn put(&mut self, entry: Entry, place: Option<Place>) {
+        if self.places.get(&entry).copied() == place {
+            return;
+        }
+        match self.places.remove(&entry) {
+            Some(Place::Ready(rank)) => drop(self.ready.remove(&(rank, entry.clone()))),
+            Some(Place::Later(at)) => drop(self.later.remove(&(at, entry.clone()))),
             None => {}
         }
         match place {
-            Some(Place::Ready(rank)) => drop(self.ready.insert((rank, key.clone()))),
-            Some(Place::Later(at)) => drop(self.later.insert((at, key.clone()))),
+            Some(Place::Ready(rank)) => drop(self.ready.insert((rank, entry.clone()))),
+            Some(Place::Later(at)) => drop(self.later.insert((at, entry.clone()))),
             None => return,
         }
-        self.places.extend(place.map(|place| (key, place)));
+        self.places.extend(place.map(|place| (entry, place)));
     }
 
     /// The most urgent.
-    pub fn first(&self) -> Option<(Rank, DeliveryKey)> {
+    pub fn first(&self) -> Option<(Rank, Entry)> {
         self.ready.first().cloned()
     }
 

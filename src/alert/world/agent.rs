@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{DeliveryKey, LEAVE, RELEASE, World};
 use crate::alert::definition::Docs;
 use crate::alert::delivery::Delivery;
-use crate::alert::incident::{About, BUILT_IN, IncidentId, Subject};
+use crate::alert::incident::{About, IncidentId, Subject};
 use crate::alert::level::Level;
 use crate::alert::time::Timestamp;
 
@@ -211,9 +211,8 @@ impl World {
                 self.own(name, Level::Critical, Some(words), reason, now);
             }
         }
-        let open = self.named.keys().filter(|(group, _)| &**group == BUILT_IN);
-        let working: Vec<Arc<str>> = open
-            .map(|(_, series)| series)
+        let working: Vec<Arc<str>> = self
+            .own_open()
             .filter(|name| {
                 self.groups.get(*name).is_some_and(|entry| {
                     entry.life.ready && entry.life.head.failing_since.is_none()
@@ -226,9 +225,17 @@ impl World {
         }
     }
 
-    pub(super) fn own_is_open(&self, series: &Arc<str>) -> bool {
-        self.named
-            .contains_key(&(Arc::from(BUILT_IN), Arc::clone(series)))
+    /// The series of the agent's own incidents that are open.
+    fn own_open(&self) -> impl Iterator<Item = &Arc<str>> {
+        let from = (Arc::clone(&self.own.alert), Arc::default());
+        let named = self.named.range(from..).map(|(name, _)| name);
+        named
+            .take_while(|(alert, _)| *alert == self.own.alert)
+            .map(|(_, series)| series)
+    }
+
+    pub(super) fn own_is_open(&self, series: &str) -> bool {
+        self.own_open().any(|open| **open == *series)
     }
 
     /// Ends the agent's own incidents that are about something which the
@@ -237,19 +244,12 @@ impl World {
         let known = |series: &str| {
             series == STORE
                 || *series == *self.setup.host
-                || *series == *self.silence_name()
+                || *series == *self.own.silence
                 || self.groups.contains_key(series)
-                || self
-                    .setup
-                    .policies()
-                    .any(|policy| *series == *format!("(receiver {})", policy.name))
+                || receiver_named(series).is_some_and(|name| self.setup.policy(name).is_some())
         };
-        let stale: Vec<Arc<str>> = self
-            .named
-            .keys()
-            .filter(|(group, series)| **group == *BUILT_IN && !known(series))
-            .map(|(_, series)| Arc::clone(series))
-            .collect();
+        let stale = self.own_open().filter(|series| !known(series));
+        let stale: Vec<Arc<str>> = stale.cloned().collect();
         for series in stale {
             let reason = "the configuration no longer has it".to_owned();
             self.own(&series, Level::Ok, None, reason, now);
@@ -265,12 +265,15 @@ impl World {
         reason: String,
         now: Timestamp,
     ) {
+        if level == Level::Ok && !self.own_is_open(series) {
+            return;
+        }
         let docs = self
             .setup
             .docs_url
             .clone()
             .map_or(Docs::Nowhere, Docs::Under);
-        let group = Arc::from(BUILT_IN);
+        let group = Arc::clone(&self.own.alert);
         let at = (now, now);
         self.named_incident(
             &group,
@@ -340,9 +343,7 @@ impl World {
             self.dirty.owed = true;
             self.ensure_deliveries(id, now, now);
         }
-        let open = self.named.keys().filter(|(group, _)| &**group == BUILT_IN);
-        let named =
-            open.filter_map(|(_, series)| series.strip_prefix("(receiver ")?.strip_suffix(')'));
+        let named = self.own_open().filter_map(|series| receiver_named(series));
         let well: Vec<String> = named
             .filter(|name| !troubled.contains_key(*name) && !self.is_unproven(name, now))
             .map(str::to_owned)
@@ -383,10 +384,16 @@ impl World {
 
     /// Receivers that refuse, or have taken nothing for too long.
     pub fn troubled(&self) -> Vec<String> {
+        let named = || self.own_open().filter_map(|series| receiver_named(series));
         let names = self.setup.policies().map(|policy| &policy.name);
         names
-            .filter(|name| self.own_is_open(&Arc::from(format!("(receiver {name})"))))
+            .filter(|name| named().any(|troubled| *troubled == ***name))
             .map(ToString::to_string)
             .collect()
     }
+}
+
+/// The receiver that an incident of the agent's own is about.
+pub(super) fn receiver_named(series: &str) -> Option<&str> {
+    series.strip_prefix("(receiver ")?.strip_suffix(')')
 }

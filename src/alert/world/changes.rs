@@ -5,7 +5,7 @@
 //! time brings about (hours that begin, the wait after a start) is found out
 //! here, for a whole group at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{RELEASE, World};
@@ -25,8 +25,23 @@ pub(super) struct Changes {
     news: bool,
     /// Whether the wait after the start was over when that was last looked at.
     released: bool,
-    /// The groups of which new things were held back then.
-    held: BTreeSet<Arc<str>>,
+    /// Of the groups that are told of at some hours only: which these are now.
+    pub hours: BTreeMap<Arc<str>, Hours>,
+}
+
+/// Whether new things of a group are held back, from when until when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hours {
+    from: Timestamp,
+    until: Timestamp,
+    pub held: bool,
+}
+
+impl Hours {
+    /// Whether that is known of `now`.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.from <= now && now < self.until
+    }
 }
 
 impl World {
@@ -74,8 +89,8 @@ impl World {
     }
 
     fn look_again(&mut self, id: IncidentId) {
-        for key in self.deliveries.of(id) {
-            self.agenda.changed(key);
+        for (key, _) in self.deliveries.of(id) {
+            self.agenda.changed(key.clone());
         }
     }
 
@@ -134,13 +149,27 @@ impl World {
             self.changes.released = released;
             self.touch_all();
         }
-        let names = self.standings.hours.iter();
-        let held: BTreeSet<Arc<str>> = names.filter(|n| self.held(n, now)).cloned().collect();
-        let before = std::mem::replace(&mut self.changes.held, held);
-        let changed: Vec<Arc<str>> = before
-            .symmetric_difference(&self.changes.held)
-            .cloned()
-            .collect();
+        let mut changed = Vec::new();
+        for name in &self.standings.hours {
+            let known = self.changes.hours.get(name);
+            if known.is_some_and(|known| known.holds(now)) {
+                continue;
+            }
+            let was_held = known.is_some_and(|known| known.held);
+            let entry = self.groups.get(name);
+            let group = entry.and_then(|entry| entry.group.as_ref());
+            let Some(active) = group.and_then(|group| group.active.as_ref()) else {
+                continue;
+            };
+            let (covers, until) = active.lasts(now);
+            let (from, held) = (now, !covers);
+            self.changes
+                .hours
+                .insert(Arc::clone(name), Hours { from, until, held });
+            if was_held != held {
+                changed.push(Arc::clone(name));
+            }
+        }
         for group in changed {
             self.touch_group(&group);
         }

@@ -15,9 +15,18 @@ use crate::alert::time::Timestamp;
 /// The deliveries, by key.
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
-    by_key: BTreeMap<DeliveryKey, Delivery>,
+    /// Those of each incident, by receiver and recipient: a few.
+    by_incident: BTreeMap<IncidentId, Vec<(DeliveryKey, Delivery)>>,
     owed: BTreeMap<Arc<str>, Owed>,
     touched: BTreeSet<DeliveryKey>,
+}
+
+/// What a delivery is found by beside its key: since when something of it is
+/// owed, and whether that was refused.
+type Stands = (Option<Timestamp>, bool);
+
+fn stands(delivery: &Delivery) -> Stands {
+    (delivery.due_since, delivery.rejected)
 }
 
 /// What one receiver is owed.
@@ -40,30 +49,35 @@ impl Deliveries {
     }
 
     pub fn get(&self, key: &DeliveryKey) -> Option<&Delivery> {
-        self.by_key.get(key)
+        let of_it = self.by_incident.get(&key.0)?;
+        let (_, delivery) = of_it.iter().find(|(other, _)| other == key)?;
+        Some(delivery)
     }
 
     pub fn contains(&self, key: &DeliveryKey) -> bool {
-        self.by_key.contains_key(key)
+        self.get(key).is_some()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&DeliveryKey, &Delivery)> {
-        self.by_key.iter()
+        self.by_incident
+            .values()
+            .flatten()
+            .map(|(key, it)| (key, it))
     }
 
     pub fn keys(&self) -> impl Iterator<Item = &DeliveryKey> {
-        self.by_key.keys()
+        self.iter().map(|(key, _)| key)
     }
 
     /// Those of one incident.
-    pub fn of(&self, id: IncidentId) -> Vec<DeliveryKey> {
-        let empty: Arc<str> = Arc::default();
-        let from = (id, Arc::clone(&empty), empty);
-        let of_it = self
-            .by_key
-            .range(from..)
-            .take_while(|((incident, ..), _)| *incident == id);
-        of_it.map(|(key, _)| key.clone()).collect()
+    pub fn of(&self, id: IncidentId) -> impl Iterator<Item = (&DeliveryKey, &Delivery)> {
+        let of_it = self.by_incident.get(&id).into_iter().flatten();
+        of_it.map(|(key, it)| (key, it))
+    }
+
+    /// The keys of these, for whoever changes them.
+    pub fn keys_of(&self, id: IncidentId) -> Vec<DeliveryKey> {
+        self.of(id).map(|(key, _)| key.clone()).collect()
     }
 
     /// What each receiver is owed.
@@ -78,21 +92,29 @@ impl Deliveries {
 
     pub fn insert(&mut self, key: DeliveryKey, delivery: Delivery) {
         self.remove(&key);
-        self.index(&key, &delivery);
+        self.index(&key, stands(&delivery));
         self.touched.insert(key.clone());
-        self.by_key.insert(key, delivery);
+        let of_it = self.by_incident.entry(key.0).or_default();
+        let place = of_it.partition_point(|(other, _)| *other < key);
+        of_it.insert(place, (key, delivery));
     }
 
     pub fn remove(&mut self, key: &DeliveryKey) -> Option<Delivery> {
-        let delivery = self.by_key.remove(key)?;
-        self.forget(key, &delivery);
+        let of_it = self.by_incident.get_mut(&key.0)?;
+        let place = of_it.iter().position(|(other, _)| other == key)?;
+        let (_, delivery) = of_it.remove(place);
+        if of_it.is_empty() {
+            self.by_incident.remove(&key.0);
+        }
+        self.forget(key, stands(&delivery));
         self.touched.insert(key.clone());
         Some(delivery)
     }
 
     /// Says whether that changed anything.
     pub fn edit(&mut self, key: &DeliveryKey, with: impl FnOnce(&mut Delivery)) -> bool {
-        let Some(delivery) = self.by_key.get_mut(key) else {
+        let of_it = self.by_incident.get_mut(&key.0).into_iter().flatten();
+        let Some((_, delivery)) = of_it.into_iter().find(|(other, _)| other == key) else {
             return false;
         };
         let before = delivery.clone();
@@ -100,9 +122,11 @@ impl Deliveries {
         if *delivery == before {
             return false;
         }
-        let after = delivery.clone();
-        self.forget(key, &before);
-        self.index(key, &after);
+        let (before, after) = (stands(&before), stands(delivery));
+        if before != after {
+            self.forget(key, before);
+            self.index(key, after);
+        }
         self.touched.insert(key.clone());
         true
     }
@@ -112,18 +136,18 @@ impl Deliveries {
         std::mem::take(&mut self.touched)
     }
 
-    fn index(&mut self, key: &DeliveryKey, delivery: &Delivery) {
-        if let Some(since) = delivery.due_since {
+    fn index(&mut self, key: &DeliveryKey, (due_since, rejected): Stands) {
+        if let Some(since) = due_since {
             let owed = self.owed.entry(Arc::clone(&key.1)).or_default();
             owed.since.insert((since, key.clone()));
-            if delivery.rejected {
+            if rejected {
                 owed.refused.insert(key.clone());
             }
         }
     }
 
-    fn forget(&mut self, key: &DeliveryKey, delivery: &Delivery) {
-        if let (Some(since), Some(owed)) = (delivery.due_since, self.owed.get_mut(&key.1)) {
+    fn forget(&mut self, key: &DeliveryKey, (due_since, _): Stands) {
+        if let (Some(since), Some(owed)) = (due_since, self.owed.get_mut(&key.1)) {
             owed.since.remove(&(since, key.clone()));
             owed.refused.remove(key);
             if owed.since.is_empty() {

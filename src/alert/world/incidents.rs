@@ -50,7 +50,7 @@ impl Incidents {
         self.by_id.get(id).cloned()
     }
 
-    pub fn values(&self) -> impl Iterator<Item = &Incident> {
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &Incident> {
         self.by_id.values().map(|incident| &**incident)
     }
 

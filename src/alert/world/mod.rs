@@ -136,10 +136,29 @@ impl Transition {
     }
 }
 
+/// Names of the agent's own incidents that are asked for all the time.
+#[derive(Debug)]
+struct Own {
+    /// The built-in alert.
+    alert: Arc<str>,
+    /// The series of a silence in numbers.
+    silence: Arc<str>,
+}
+
+impl Own {
+    fn new(setup: &Setup) -> Self {
+        Self {
+            alert: Arc::from(BUILT_IN),
+            silence: Arc::from(format!("{} (no data)", setup.host)),
+        }
+    }
+}
+
 /// Everything the agent knows.
 #[derive(Debug)]
 pub struct World {
     setup: Setup,
+    own: Own,
     started: Timestamp,
     /// When time was last looked at.
     ticked: Timestamp,
@@ -188,7 +207,7 @@ impl World {
     }
 
     /// All incidents that are open or still owed to somebody.
-    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+    pub fn incidents(&self) -> impl ExactSizeIterator<Item = &Incident> {
         self.incidents.values()
     }
 
@@ -235,11 +254,17 @@ impl World {
 
     /// Whether new things of `group` are held back.
     fn held(&self, group: &str, now: Timestamp) -> bool {
-        let entry = self
-            .groups
+        if let Some(known) = self
+            .changes
+            .hours
             .get(group)
-            .and_then(|entry| entry.group.as_ref());
-        entry
+            .filter(|known| known.holds(now))
+        {
+            return known.held;
+        }
+        let entry = self.groups.get(group);
+        let group = entry.and_then(|entry| entry.group.as_ref());
+        group
             .and_then(|group| group.active.as_ref())
             .is_some_and(|active| !active.covers(now))
     }

@@ -70,29 +70,38 @@ impl World {
     /// The most urgent thing to tell `receiver` now. What is marked by it has to
     /// be written before it is sent.
     pub fn next(&mut self, receiver: &Arc<str>, now: Timestamp) -> Next {
+        if !self.knows_receiver(receiver) {
+            return Next::Wait(None);
+        }
+        self.spread();
+        let page = self.agenda.page(receiver);
+        self.changes.due.extend(page.mature(now));
+        let changed = page.take_changed();
+        if changed.is_empty() && page.first().is_none() {
+            return Next::Wait(page.wake());
+        }
         let Some(policy) = self.policy(receiver).cloned() else {
             return Next::Wait(None);
         };
-        self.spread();
-        let page = self.agenda.page(receiver);
-        let mature = page.mature(now);
-        let changed = page.take_changed();
-        self.changes.due.extend(mature.iter().map(|key| key.0));
-        for key in changed {
-            let place = self.look(&key, &policy, now).map(|found| found.place());
-            self.agenda.page(receiver).put(key, place);
+        let key = |(id, recipient): &(IncidentId, Arc<str>)| {
+            (*id, Arc::clone(receiver), Arc::clone(recipient))
+        };
+        for entry in changed {
+            let place = self.look(&key(&entry), &policy, now);
+            let place = place.map(|found| found.place());
+            self.agenda.page(receiver).put(entry, place);
         }
-        while let Some((rank, key)) = self.agenda.page(receiver).first() {
-            let found = self.look(&key, &policy, now);
+        while let Some((rank, entry)) = self.agenda.page(receiver).first() {
+            let found = self.look(&key(&entry), &policy, now);
             let place = found.as_ref().map(Found::place);
             match found {
                 Some(Found::Now(_, what)) if place == Some(Place::Ready(rank)) => {
                     if let Some(job) = self.job(&what, &policy, now) {
                         return Next::Job(Box::new(job));
                     }
-                    self.agenda.page(receiver).put(key, None);
+                    self.agenda.page(receiver).put(entry, None);
                 }
-                _ => self.agenda.page(receiver).put(key, place),
+                _ => self.agenda.page(receiver).put(entry, place),
             }
         }
         Next::Wait(self.agenda.page(receiver).wake())
@@ -116,8 +125,7 @@ impl World {
         if !self.released(&incident.group, now) {
             return Some(Found::Later(self.started.plus(RELEASE)));
         }
-        let names = self.receivers_of(key.0);
-        let situation = self.situation(incident, &names, &key.1, now);
+        let situation = self.situation(incident, &key.1, now);
         let tell = match delivery.owes(incident, policy, &situation) {
             Owes::Nothing if situation.held => {
                 return self.next_change(&incident.group, now).map(Found::Later);
@@ -156,9 +164,8 @@ impl World {
             if !delivery.knows() || (delivery.rejected && !policy.keyed) {
                 return None;
             }
-            let names = self.receivers_of(id);
             let incident = self.incidents.get(&id)?;
-            let situation = self.situation(incident, &names, &key.1, now);
+            let situation = self.situation(incident, &key.1, now);
             match delivery.owes(incident, policy, &situation) {
                 Owes::Now(tell) => Some((key, tell, Level::Ok)),
                 Owes::Nothing | Owes::Later(_) => None,
@@ -168,26 +175,22 @@ impl World {
 
     fn job(&mut self, (key, tell, level): &What, policy: &Policy, now: Timestamp) -> Option<Job> {
         let (tell, level) = (*tell, *level);
-        let names = self.receivers_of(key.0);
         let incident = self.incidents.get(&key.0)?;
-        let situation = self.situation(incident, &names, &key.1, now);
+        let situation = self.situation(incident, &key.1, now);
         let first = self.deliveries.get(key)?.clone();
         // one mail for all addresses that are owed the same; a second reminder
         // under the first one's name is one that mail programs leave out
         let recipients = self
             .deliveries
             .of(key.0)
-            .into_iter()
-            .filter(|other| other.1 == key.1)
-            .filter(|other| {
-                self.deliveries.get(other).is_some_and(|delivery| {
-                    delivery.owes(incident, policy, &situation) == Owes::Now(tell)
-                        && (tell != Tell::Reminder || delivery.reminders == first.reminders)
-                        && (delivery.told, delivery.perhaps) == (first.told, first.perhaps)
-                        && delivery.not_before(level, now).is_none()
-                })
+            .filter(|(other, _)| other.1 == key.1)
+            .filter(|(_, delivery)| {
+                delivery.owes(incident, policy, &situation) == Owes::Now(tell)
+                    && (tell != Tell::Reminder || delivery.reminders == first.reminders)
+                    && (delivery.told, delivery.perhaps) == (first.told, first.perhaps)
+                    && delivery.not_before(level, now).is_none()
             })
-            .map(|other| other.2)
+            .map(|(other, _)| Arc::clone(&other.2))
             .collect::<Vec<_>>();
         let name = policy.keyed.then(|| first.key_for(tell, level));
         let triggers = matches!(

@@ -11,7 +11,7 @@ use super::deliveries::Deliveries;
 use super::incidents::Incidents;
 use super::standing::Standings;
 use super::telling::recipients;
-use super::{DeliveryKey, Entry, LEAVE, Saved, World};
+use super::{DeliveryKey, Entry, LEAVE, Own, Saved, World};
 use crate::alert::definition::{Group, WithoutData};
 use crate::alert::delivery::Delivery;
 use crate::alert::evaluate::TOO_FEW;
@@ -62,38 +62,50 @@ impl Setup {
         labels: &BTreeMap<String, String>,
         notify: Option<&[Arc<str>]>,
     ) -> Vec<Arc<str>> {
-        if let Some(notify) = notify {
-            return notify.to_vec();
-        }
         let mut routed: Vec<Arc<str>> = Vec::new();
-        let mut matched = false;
-        for route in self
-            .routes
-            .iter()
-            .filter(|route| route.matches(alert, series, labels))
-        {
-            matched = true;
-            routed.extend(route.notify.iter().cloned());
-            if !route.continue_ {
-                break;
+        for name in self.named(alert, series, labels, notify) {
+            if !routed.contains(name) {
+                routed.push(Arc::clone(name));
             }
         }
-        if matched {
-            let mut seen = BTreeSet::new();
-            routed.retain(|name| seen.insert(Arc::clone(name)));
-            return routed;
-        }
-        let names = |policies: Vec<&Policy>| policies.iter().map(|p| Arc::clone(&p.name)).collect();
-        let default: Vec<&Policy> = self
-            .receivers
-            .iter()
-            .filter(|policy| policy.default)
-            .collect();
-        if default.is_empty() {
-            names(self.receivers.iter().collect())
-        } else {
-            names(default)
-        }
+        routed
+    }
+
+    /// Whether `receiver` is one of these.
+    pub fn routes_to(
+        &self,
+        receiver: &str,
+        alert: &str,
+        series: &str,
+        labels: &BTreeMap<String, String>,
+        notify: Option<&[Arc<str>]>,
+    ) -> bool {
+        let mut named = self.named(alert, series, labels, notify);
+        named.any(|name| **name == *receiver)
+    }
+
+    /// The same in the order in which they are named, and as often.
+    fn named<'a>(
+        &'a self,
+        alert: &'a str,
+        series: &'a str,
+        labels: &'a BTreeMap<String, String>,
+        notify: Option<&'a [Arc<str>]>,
+    ) -> impl Iterator<Item = &'a Arc<str>> {
+        let matching = move || {
+            let routes = self.routes.iter().filter(move |_| notify.is_none());
+            routes.filter(move |route| route.matches(alert, series, labels))
+        };
+        let mut goes_on = true;
+        let taken =
+            matching().take_while(move |route| std::mem::replace(&mut goes_on, route.continue_));
+        let is_led = notify.is_some() || matching().next().is_some();
+        let any_default = self.receivers.iter().any(|policy| policy.default);
+        let rest = self.receivers.iter();
+        let rest = rest.filter(move |policy| !is_led && (policy.default || !any_default));
+        let own = notify.into_iter().flatten();
+        own.chain(taken.flat_map(|route| &route.notify))
+            .chain(rest.map(|policy| &policy.name))
     }
 }
 
@@ -147,7 +159,6 @@ impl World {
             .map(|i| ((Arc::clone(&i.group), Arc::clone(&i.series)), i.id))
             .collect();
         let mut world = Self {
-            setup,
             started: now,
             ticked: now,
             trying_since: now,
@@ -158,6 +169,8 @@ impl World {
             deliveries: Deliveries::new(saved.deliveries),
             agenda: Agenda::default(),
             changes: Changes::default(),
+            own: Own::new(&setup),
+            setup,
             named,
             silent,
             silence_changed: true,
@@ -304,6 +317,7 @@ impl World {
                 head.failing_since = head.failing_since.map(|_| now);
             }
         }
+        self.own = Own::new(&setup);
         self.setup = setup;
         self.unanswered.clear();
         self.apply_groups(if at_once { now } else { now.plus(LEAVE) });
@@ -493,6 +507,7 @@ impl World {
             );
         }
         self.stand_all();
+        self.changes.hours.clear();
     }
 
     /// Brings what incidents say of their alerts, and who is told, in line with

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::World;
 use crate::alert::definition::{Alert, Docs};
-use crate::alert::incident::{About, BUILT_IN, Subject};
+use crate::alert::incident::{About, Subject};
 use crate::alert::level::Level;
 use crate::alert::time::Timestamp;
 
@@ -72,12 +72,8 @@ impl World {
         }
     }
 
-    pub(super) fn silence_name(&self) -> Arc<str> {
-        Arc::from(format!("{} (no data)", self.setup.host))
-    }
-
     fn silence_is_open(&self) -> bool {
-        self.own_is_open(&self.silence_name())
+        self.own_is_open(&self.own.silence)
     }
 
     /// Adds a series to the silence in numbers, and those who are told of it.
@@ -144,7 +140,7 @@ impl World {
             .docs_url
             .clone()
             .map_or(Docs::Nowhere, Docs::Under);
-        let (group, name) = (Arc::from(BUILT_IN), self.silence_name());
+        let (group, name) = (Arc::clone(&self.own.alert), Arc::clone(&self.own.silence));
         let at = (now, now);
         self.named_incident(
             &group,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agent::receiver_named;
 use super::{DeliveryKey, Job, World};
 use crate::alert::delivery::{Delivery, GIVE_UP, Outcome, Owes, Situation, Tell, desired};
 use crate::alert::hash;
@@ -30,38 +31,47 @@ pub struct GivenUp {
 impl World {
     /// The receivers that an incident is told to, by name.
     pub(super) fn receivers_of(&self, id: IncidentId) -> BTreeSet<Arc<str>> {
-        let Some(incident) = self.incidents.get(&id) else {
-            return BTreeSet::new();
-        };
-        let mut names = incident.also.clone();
+        let incident = self.incidents.get(&id).into_iter();
+        let names = incident.flat_map(|incident| {
+            let names = self.setup.policies().map(|policy| &policy.name);
+            names.filter(|name| self.is_told(incident, name))
+        });
+        names.cloned().collect()
+    }
+
+    /// Whether a receiver is one of these.
+    fn is_told(&self, incident: &Incident, receiver: &str) -> bool {
+        if self.setup.policy(receiver).is_none() {
+            return false;
+        }
+        let also = incident.also.contains(receiver);
         let about = &incident.about;
+        let (group, series) = (&incident.group, &incident.series);
         match incident.subject {
             Subject::Series => {
-                let entry = self.groups.get(&incident.group);
+                let entry = self.groups.get(group);
                 let configured = entry.is_some_and(|entry| entry.leaves_at.is_none());
-                if configured {
-                    names.extend(self.setup.routed(
-                        &incident.group,
-                        &incident.series,
-                        &about.labels,
-                        about.notify.as_deref(),
-                    ));
-                } else {
-                    // its alert is gone: whoever knows of it hears its end
-                    names.extend(self.deliveries.of(id).into_iter().map(|key| key.1));
-                }
+                let routed = || {
+                    let notify = about.notify.as_deref();
+                    self.setup
+                        .routes_to(receiver, group, series, &about.labels, notify)
+                };
+                // its alert is gone: whoever knows of it hears its end
+                let knows = || {
+                    let mut of_it = self.deliveries.of(incident.id);
+                    of_it.any(|(key, _)| *key.1 == *receiver)
+                };
+                also || if configured { routed() } else { knows() }
             }
             Subject::Agent => {
-                names.extend(
+                let routed = || {
                     self.setup
-                        .routed(BUILT_IN, &incident.series, &BTreeMap::new(), None),
-                );
-                names.retain(|name| *incident.series != *format!("(receiver {name})"));
+                        .routes_to(receiver, BUILT_IN, series, &BTreeMap::new(), None)
+                };
+                receiver_named(series) != Some(receiver) && (also || routed())
             }
-            Subject::More | Subject::MoreWithoutData | Subject::Silence => {}
+            Subject::More | Subject::MoreWithoutData | Subject::Silence => also,
         }
-        names.retain(|name| self.setup.policy(name).is_some());
-        names
     }
 
     /// Makes sure that everybody who is to be told has a delivery, and that its
@@ -75,35 +85,37 @@ impl World {
         }
         // one who joins later (a fallback, a new route) is as late as the incident is old
         let at = at.min(incident.changed);
-        let names = self.receivers_of(id);
         let mut added = Vec::new();
-        for name in &names {
-            let Some(policy) = self.setup.policy(name) else {
-                continue;
-            };
-            let situation = self.situation(incident, &names, name, now);
+        for policy in self.setup.policies() {
+            let situation = self.situation(incident, &policy.name, now);
             if desired(incident, policy, &situation) == Level::Ok {
                 continue;
             }
             for recipient in recipients(policy) {
-                let key = (id, Arc::clone(name), recipient);
+                let key = (id, Arc::clone(&policy.name), recipient);
                 if !self.deliveries.contains(&key) {
-                    added.push((Arc::clone(&key.1), Arc::clone(&key.2)));
-                    self.deliveries.insert(key.clone(), Delivery::default());
-                    self.dirty.deliveries.insert(key);
+                    added.push(key);
                 }
             }
         }
-        for key in self.deliveries.of(id) {
-            let Some(policy) = self.policy(&key.1) else {
-                continue;
+        let mut listening = Vec::new();
+        for (key, _) in self.deliveries.of(id) {
+            if let Some(policy) = self.policy(&key.1) {
+                let situation = self.situation(incident, &key.1, now);
+                listening.push((key.clone(), desired(incident, policy, &situation)));
+            }
+        }
+        for key in &added {
+            let delivery = Delivery {
+                listening_since: Some(at),
+                ..Delivery::default()
             };
-            let situation = self.situation(incident, &names, &key.1, now);
-            let level = desired(incident, policy, &situation);
-            if self
-                .deliveries
-                .edit(&key, |delivery| delivery.listen(level, at))
-            {
+            self.deliveries.insert(key.clone(), delivery);
+            self.dirty.deliveries.insert(key.clone());
+        }
+        for (key, level) in listening {
+            let listens = |delivery: &mut Delivery| delivery.listen(level, at);
+            if self.deliveries.edit(&key, listens) {
                 self.dirty.deliveries.insert(key);
             }
         }
@@ -113,7 +125,7 @@ impl World {
 
     /// What waits for the end of an earlier incident of its series has that
     /// tried at once.
-    fn hurry_ends(&mut self, id: IncidentId, added: &[(Arc<str>, Arc<str>)]) {
+    fn hurry_ends(&mut self, id: IncidentId, added: &[DeliveryKey]) {
         let Some(incident) = self.incidents.get(&id) else {
             return;
         };
@@ -121,7 +133,7 @@ impl World {
             return;
         }
         for earlier in self.incidents.over(&incident.group, &incident.series) {
-            for (receiver, recipient) in added {
+            for (_, receiver, recipient) in added {
                 let key = (earlier, Arc::clone(receiver), Arc::clone(recipient));
                 if self.deliveries.edit(&key, Delivery::try_again) {
                     self.dirty.deliveries.insert(key);
@@ -143,12 +155,11 @@ impl World {
     pub(super) fn situation(
         &self,
         incident: &Incident,
-        routed: &BTreeSet<Arc<str>>,
-        receiver: &Arc<str>,
+        receiver: &str,
         now: Timestamp,
     ) -> Situation {
         Situation {
-            routed: routed.contains(receiver),
+            routed: self.is_told(incident, receiver),
             held: self.held(&incident.group, now),
             all_levels: incident.subject == Subject::Silence,
             now,
@@ -160,7 +171,7 @@ impl World {
     pub(super) fn mark_all_due(&mut self, now: Timestamp) {
         self.spread();
         let mature = self.agenda.mature(now);
-        self.changes.due.extend(mature.iter().map(|key| key.0));
+        self.changes.due.extend(mature);
         for id in std::mem::take(&mut self.changes.due) {
             self.mark_due(id, now);
         }
@@ -175,21 +186,21 @@ impl World {
         if incident.inside.is_some() || !self.released(&incident.group, now) {
             return;
         }
-        let names = self.receivers_of(id);
-        for key in self.deliveries.of(id) {
-            let (Some(policy), Some(delivery)) = (self.policy(&key.1), self.deliveries.get(&key))
-            else {
+        let mut marks = Vec::new();
+        for (key, delivery) in self.deliveries.of(id) {
+            let Some(policy) = self.policy(&key.1) else {
                 continue;
             };
-            let situation = self.situation(incident, &names, &key.1, now);
+            let situation = self.situation(incident, &key.1, now);
             let owes = delivery.owes(incident, policy, &situation);
             let due = matches!(owes, Owes::Now(_));
             let new = due && owes == Owes::Now(Tell::New) && !delivery.owed;
             let settled = !due && (delivery.rejected || delivery.tries > 0);
-            if due == delivery.due_since.is_some() && !new && !settled {
-                continue;
+            if due != delivery.due_since.is_some() || new || settled {
+                marks.push((key.clone(), policy.keyed, due, new, settled));
             }
-            let keyed = policy.keyed;
+        }
+        for (key, keyed, due, new, settled) in marks {
             self.deliveries.edit(&key, |delivery| {
                 delivery.due_since = due.then(|| delivery.due_since.unwrap_or(now));
                 if settled {
@@ -290,10 +301,9 @@ impl World {
             if self.incidents.get(&id).is_none_or(Incident::is_open) {
                 continue;
             }
-            let names = self.receivers_of(id);
             let mut done = true;
-            for key in self.deliveries.of(id) {
-                if self.is_owed(&key, &names, now) {
+            for key in self.deliveries.keys_of(id) {
+                if self.is_owed(&key, now) {
                     done = false;
                 } else {
                     self.deliveries.remove(&key);
@@ -311,7 +321,7 @@ impl World {
         self.drop_retired();
     }
 
-    fn is_owed(&mut self, key: &DeliveryKey, names: &BTreeSet<Arc<str>>, now: Timestamp) -> bool {
+    fn is_owed(&mut self, key: &DeliveryKey, now: Timestamp) -> bool {
         let (Some(incident), Some(delivery)) =
             (self.incidents.get(&key.0), self.deliveries.get(key))
         else {
@@ -320,7 +330,7 @@ impl World {
         let Some(policy) = self.policy(&key.1) else {
             return false;
         };
-        let situation = self.situation(incident, names, &key.1, now);
+        let situation = self.situation(incident, &key.1, now);
         if delivery.owes(incident, policy, &situation) == Owes::Nothing {
             return false;
         }

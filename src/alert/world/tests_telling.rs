@@ -350,7 +350,7 @@ fn slowly(world: &World, receiver: &Arc<str>, now: Timestamp) -> (Option<Told>, 
     };
     let owes = |key: &DeliveryKey| {
         let incident = world.incident(key.0).unwrap();
-        let situation = world.situation(incident, &world.receivers_of(key.0), &key.1, now);
+        let situation = world.situation(incident, &key.1, now);
         let owes = world
             .deliveries
             .get(key)
