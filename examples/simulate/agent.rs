@@ -28,7 +28,7 @@ use super::scenario::{
     DiskFault, Edit, GraphiteFault, HOUR, MINUTE, Point, ReceiverFault, SECOND, Scenario, What,
 };
 use super::setups::{self, Configured, RECEIVERS};
-use super::told::{self, Sending, Told};
+use super::told::{self, Addresses, Sending, Told};
 
 /// Why a seed fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ struct Poll {
 /// A receiver's worker.
 struct Teller {
     policy: Policy,
-    address: String,
+    address: Arc<str>,
     wake: u64,
     busy: bool,
 }
@@ -119,7 +119,7 @@ struct Process {
     desk: Desk,
     polls: BTreeMap<Arc<str>, Poll>,
     tellers: BTreeMap<Arc<str>, Teller>,
-    lines: BTreeMap<String, Line>,
+    lines: BTreeMap<Arc<str>, Line>,
     /// The keeper does nothing before this.
     free_at: i64,
     pending: Option<Pending>,
@@ -162,7 +162,7 @@ pub struct Day<'s> {
     shown: Shown,
     configurations: BTreeMap<Edit, Rc<Configured>>,
     /// Where receivers were that left or moved and are still told ends there.
-    retired: BTreeMap<Arc<str>, String>,
+    retired: Addresses,
 }
 
 impl<'s> Day<'s> {
@@ -426,9 +426,8 @@ impl<'s> Day<'s> {
     }
 
     fn excuse_all(&mut self, until: i64) {
-        let addresses: Vec<String> = self.configured.addresses.values().cloned().collect();
-        for address in addresses {
-            self.told.excuse(&address, until);
+        for address in self.configured.addresses.values() {
+            self.told.excuse(address, until);
         }
     }
 
@@ -629,7 +628,7 @@ impl<'s> Day<'s> {
         }
     }
 
-    fn employ(&mut self, policy: Policy, address: String) {
+    fn employ(&mut self, policy: Policy, address: Arc<str>) {
         let Some(process) = &mut self.process else {
             return;
         };
@@ -667,7 +666,7 @@ impl<'s> Day<'s> {
             .retired
             .iter()
             .filter_map(|(retired, address)| {
-                let arrives = |(name, there): &(&Arc<str>, &String)| {
+                let arrives = |(name, there): &(&Arc<str>, &Arc<str>)| {
                     *there == address && old.addresses.get(*name) != Some(there)
                 };
                 let (name, _) = new.addresses.iter().find(arrives)?;
@@ -734,7 +733,7 @@ impl<'s> Day<'s> {
         self.assign(&new);
         self.told.heed(&new.setup.receivers, &new.addresses);
         self.excuse_all(self.now);
-        self.after(true);
+        self.after(false);
         self.compare("reload");
     }
 
@@ -966,7 +965,7 @@ impl<'s> Day<'s> {
         if self.point(Point::Judged, "kill: judged") {
             return;
         }
-        self.after(true);
+        self.after(false);
         self.slot_written(&group.name, slot, report.failure.is_some() && asked);
         if self.point(Point::Written, "kill: written") {
             return;
@@ -1061,23 +1060,10 @@ impl<'s> Day<'s> {
     }
 
     fn excuses(&mut self) {
-        if self
-            .process
-            .as_ref()
-            .is_some_and(|process| process.desk.is_broken())
-        {
-            // told from memory all the same; but the pages' own trouble is not the disk's
-        }
-        let now = self.now;
-        let faulty: Vec<String> = self
-            .configured
-            .addresses
-            .iter()
-            .filter(|(_, address)| self.receiver_fault(address).is_some())
-            .map(|(_, address)| address.clone())
-            .collect();
-        for address in faulty {
-            self.told.excuse(&address, now);
+        for address in self.configured.addresses.values() {
+            if self.receiver_fault(address).is_some() {
+                self.told.excuse(address, self.now);
+            }
         }
     }
 
@@ -1223,7 +1209,9 @@ impl<'s> Day<'s> {
         self.store(store);
     }
 
-    fn after(&mut self, changed: bool) {
+    /// As the keeper does after everything that happens: workers are woken where
+    /// something is `due`, or is news to somebody.
+    fn after(&mut self, due: bool) {
         let waited = self.commit();
         let ended = self
             .process
@@ -1239,6 +1227,8 @@ impl<'s> Day<'s> {
         let Some(process) = &mut self.process else {
             return;
         };
+        // also what writing brought about
+        let news = process.desk.world.take_news();
         let transitions = process.desk.world.take_transitions();
         let _ = process.desk.world.take_given_up();
         for change in &transitions {
@@ -1262,7 +1252,7 @@ impl<'s> Day<'s> {
                 )
             });
         }
-        if changed {
+        if due || news {
             self.wake_tellers();
         }
     }
@@ -1338,12 +1328,8 @@ impl<'s> Day<'s> {
                     return;
                 };
                 let Some(composed) = composed else { return };
-                let sending = Sending {
-                    address: teller.address.clone(),
-                    policy: teller.policy.clone(),
-                    job: *job,
-                    message: composed.message,
-                };
+                let (address, policy) = (Arc::clone(&teller.address), teller.policy.clone());
+                let sending = Sending::new(address, policy, *job, composed.message);
                 self.send(name, sending, waited);
             }
         }
@@ -1412,7 +1398,7 @@ impl<'s> Day<'s> {
                 sending.job.level,
                 sending.message.alert,
                 sending.message.series,
-                sending.id(),
+                sending.id,
                 fault.map_or(String::new(), |fault| format!("({fault:?})"))
             )
         });
@@ -1526,14 +1512,10 @@ impl<'s> Day<'s> {
         {
             self.told.unwritten(sending);
         }
-        let open = self.mirror.open();
-        let key = (
-            sending.message.alert.to_string(),
-            sending.message.series.clone(),
-        );
-        let truth = open
-            .get(&key)
-            .map(|open| (level(open.level), open.inside.is_none()));
+        let name = (&*sending.message.alert, &*sending.message.series);
+        let mut open = self.mirror.live().opened().into_iter();
+        let truth = open.find(|(other, _)| *other == name);
+        let truth = truth.map(|(_, open)| (level(open.level), open.inside.is_none()));
         let Some(process) = &self.process else { return };
         let world = &process.desk.world;
         let Some(incident) = world.incident(sending.job.incident) else {
@@ -1569,7 +1551,7 @@ impl<'s> Day<'s> {
         }
         if !self.disk.holds(&sending.job) {
             let (tell, level) = (sending.job.tell, sending.job.level);
-            let what = format!("{tell:?} {level} [{}]", sending.id());
+            let what = format!("{tell:?} {level} [{}]", sending.id);
             self.fail("told before it was written", what);
         }
     }
@@ -1654,7 +1636,7 @@ impl<'s> Day<'s> {
         if self.point(Point::Recorded, "kill: recorded") {
             return;
         }
-        self.after(true);
+        self.after(false);
         self.compare("settled");
         let (life, at) = (self.life, self.now);
         let Some(process) = &mut self.process else {
@@ -1672,45 +1654,48 @@ impl<'s> Day<'s> {
 
     /// The agent's open incidents against the naive model's.
     fn compare(&mut self, when: &str) {
-        let naive = self.mirror.open();
         let Some(process) = &self.process else { return };
         let world = &process.desk.world;
+        let naive = self.mirror.live().opened();
         let mut differences = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut seen = vec![false; naive.len()];
         let mut count = 0;
         for incident in world.incidents().filter(|incident| incident.is_open()) {
             count += 1;
             if *incident.group == *BUILT_IN && is_own(&incident.series) {
                 continue;
             }
-            let key = (incident.group.to_string(), incident.series.to_string());
+            let name = (&*incident.group, &*incident.series);
             let inside = match incident.inside {
                 Some(Subject::More) => Some("(more)"),
                 Some(_) => Some("(more without data)"),
                 None => None,
             };
-            let same = naive
-                .get(&key)
+            let place = naive.binary_search_by_key(&name, |(name, _)| *name).ok();
+            let wanted = place.map(|place| &naive[place].1);
+            let same = wanted
                 .is_some_and(|open| level(open.level) == incident.level && open.inside == inside);
             if !same {
-                let wanted = naive.get(&key).map(|open| (level(open.level), open.inside));
+                let wanted = wanted.map(|open| (level(open.level), open.inside));
                 differences.push(format!(
                     "{} {}: the agent says {} {inside:?}, the model {wanted:?}",
-                    key.0, key.1, incident.level
+                    name.0, name.1, incident.level
                 ));
             }
-            seen.insert(key);
+            if let Some(place) = place {
+                seen[place] = true;
+            }
         }
-        for (key, open) in naive.iter() {
-            let own = key.0 == BUILT_IN && is_own(&key.1);
-            if !own && !seen.contains(key) {
+        for (((group, series), open), seen) in naive.iter().zip(seen) {
+            let own = *group == BUILT_IN && is_own(series);
+            if !own && !seen {
                 differences.push(format!(
-                    "{} {}: the agent says ok, the model {:?} {:?}",
-                    key.0, key.1, open.level, open.inside
+                    "{group} {series}: the agent says ok, the model {:?} {:?}",
+                    open.level, open.inside
                 ));
             }
         }
-        let (all, deliveries) = (world.incidents().count(), world.deliveries().count());
+        let (all, deliveries) = (world.incidents().len(), world.deliveries().count());
         if all > count + OWED || deliveries > 14 * all {
             differences.push("more incidents and deliveries than there can be owed".to_owned());
         }
@@ -1749,7 +1734,7 @@ impl<'s> Day<'s> {
             .incidents()
             .filter(|incident| incident.is_open())
             .count();
-        let all = world.incidents().count();
+        let all = world.incidents().len();
         let (rows, deliveries) = self.disk.rows();
         if all > open || rows > all || deliveries > world.deliveries().count() {
             let what = format!(

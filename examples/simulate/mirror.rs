@@ -1,10 +1,10 @@
 //! The naive model, live and as it was when things were written, so that it
 //! can forget what a crash makes the agent forget.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::model::{Answer, Key, Model, Open, Setup};
+use super::model::{Answer, Model, Setup};
 
 /// One thing that the model was told.
 #[derive(Clone)]
@@ -21,8 +21,6 @@ const APART: usize = 128;
 
 pub struct Mirror {
     live: Model,
-    /// What it says is open; nothing where it was told something since.
-    open: Option<Rc<BTreeMap<Key, Open>>>,
     /// Copies of the model at places, the oldest first; the first is of `first`.
     copies: VecDeque<(usize, Model)>,
     /// Everything since the first copy; its first entry has the number `first`.
@@ -35,7 +33,6 @@ impl Mirror {
         let model = Model::new(setup.clone(), now);
         Self {
             live: model.clone(),
-            open: None,
             copies: VecDeque::from([(0, model)]),
             journal: VecDeque::new(),
             first: 0,
@@ -44,7 +41,6 @@ impl Mirror {
 
     fn tell(&mut self, input: Input) {
         apply(&mut self.live, &input);
-        self.open = None;
         self.journal.push_back(input);
         let place = self.place();
         if place.is_multiple_of(APART) {
@@ -100,7 +96,6 @@ impl Mirror {
         let count = place.saturating_sub(self.first).min(self.journal.len());
         self.journal.truncate(count);
         self.copies.retain(|(of, _)| *of <= place);
-        self.open = None;
         if let Some((of, model)) = self.copies.back() {
             self.live = model.clone();
             for input in self.journal.iter().skip(of - self.first) {
@@ -124,12 +119,6 @@ impl Mirror {
 
     pub fn live(&self) -> &Model {
         &self.live
-    }
-
-    /// What is open.
-    pub fn open(&mut self) -> Rc<BTreeMap<Key, Open>> {
-        let open = || Rc::new(self.live.open());
-        Rc::clone(self.open.get_or_insert_with(open))
     }
 }
 

@@ -748,8 +748,6 @@ impl State {
     }
 }
 
-pub type Key = (String, String);
-
 /// The incident of rule 10.
 #[derive(Clone, Debug)]
 struct Silence {
@@ -761,6 +759,8 @@ struct Silence {
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     host: String,
+    /// What the incident of rule 10 is called.
+    silent: String,
     error_for: i64,
     groups: BTreeMap<String, State>,
     silence: Option<Silence>,
@@ -785,6 +785,7 @@ impl Model {
 
     /// A new configuration; `at_once`: after SIGHUP.
     pub fn reload(&mut self, setup: Setup, at_once: bool, now: i64) {
+        self.silent = format!("{} (no data)", setup.host);
         self.host = setup.host;
         self.error_for = setup.error_for;
         let mut names = BTreeSet::new();
@@ -1057,73 +1058,54 @@ impl Model {
         }
     }
 
-    /// What is open, by group and series.
-    pub fn open(&self) -> BTreeMap<Key, Open> {
-        let mut open = BTreeMap::new();
+    /// What is open, by group and series, in this order.
+    pub fn opened(&self) -> Vec<((&str, &str), Open)> {
+        let mut open = Vec::new();
         // page silent: `(store)` and `(receiver NAME)` are critical, and what the built-in alert
         // says has no limit and joins no overflow.
-        let mut own = |series: &str, level, since| {
-            open.insert(
-                (OWN.to_owned(), series.to_owned()),
-                Open {
-                    level,
-                    inside: None,
-                    since,
-                },
-            );
+        let alone = |level, since| Open {
+            level,
+            inside: None,
+            since,
         };
         for (series, since) in &self.troubles {
-            own(series, Level::Critical, *since);
+            open.push(((OWN, &**series), alone(Level::Critical, *since)));
         }
         if let Some(silence) = &self.silence {
             // page silent: of those that are still in it.
             let lines = self.groups.values().flat_map(|state| state.lines.values());
             let level = lines.filter_map(|line| line.held).max();
-            own(
-                &format!("{} (no data)", self.host),
-                level.unwrap_or(Level::NoData),
-                silence.since,
-            );
+            let level = level.unwrap_or(Level::NoData);
+            open.push(((OWN, &self.silent), alone(level, silence.since)));
         }
         if let Some(since) = self.outage {
-            own(&self.host, Level::Critical, since);
+            open.push(((OWN, &self.host), alone(Level::Critical, since)));
         }
         for (name, state) in &self.groups {
             if let Some(since) = state.failure {
-                own(name, Level::Critical, since);
+                open.push(((OWN, name), alone(Level::Critical, since)));
             }
-        }
-        for (group, state) in &self.groups {
-            for (name, line) in &state.lines {
-                let Some(Incident {
+            let incidents = || {
+                let lines = state.lines.iter();
+                lines.filter_map(|(name, line)| Some((name, line.incident.as_ref()?)))
+            };
+            for (series, incident) in incidents() {
+                let (level, inside, since) = (incident.level, incident.inside, incident.since);
+                let incident = Open {
                     level,
                     inside,
                     since,
-                    ..
-                }) = line.incident
-                else {
-                    continue;
                 };
-                open.insert(
-                    (group.clone(), name.clone()),
-                    Open {
-                        level,
-                        inside,
-                        since,
-                    },
-                );
-                let Some(more) = inside else { continue };
-                let since = state.overflow.get(more).copied().unwrap_or(since);
-                let overflow = Open {
-                    level,
-                    inside: None,
-                    since,
-                };
-                open.entry((group.clone(), more.to_owned()))
-                    .and_modify(|open| open.level = open.level.max(level))
-                    .or_insert(overflow);
+                open.push(((name, series), incident));
+            }
+            for (more, since) in &state.overflow {
+                let members = incidents().filter(|(_, incident)| incident.inside == Some(*more));
+                if let Some(level) = members.map(|(_, incident)| incident.level).max() {
+                    open.push(((name, *more), alone(level, *since)));
+                }
             }
         }
+        open.sort_by_key(|(name, _)| *name);
         open
     }
 }
@@ -1131,6 +1113,17 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    type Key = (String, String);
+
+    impl Model {
+        fn open(&self) -> BTreeMap<Key, Open> {
+            let owned = |((group, series), open): ((&str, &str), Open)| {
+                ((group.to_owned(), series.to_owned()), open)
+            };
+            self.opened().into_iter().map(owned).collect()
+        }
+    }
 
     const HOST: &str = "graphite.example.com";
     const START: i64 = 1_700_000_040_000;

@@ -18,13 +18,14 @@ use graphite_pager::alert::{
 use super::chance::Chance;
 use super::model;
 use super::scenario::{Edit, MINUTE, SECOND};
+use super::told::Addresses;
 
 /// One configuration, in both forms.
 pub struct Configured {
     pub setup: Setup,
     pub model: model::Setup,
     /// Where each receiver is: another address is somebody else.
-    pub addresses: BTreeMap<Arc<str>, String>,
+    pub addresses: Addresses,
 }
 
 /// Names of the receivers, in order.
@@ -89,7 +90,7 @@ pub fn changes(old: &Configured, new: &Configured) -> (BTreeSet<Arc<str>>, Renam
         .iter()
         .filter(|(name, _)| !new.addresses.contains_key(*name))
         .filter_map(|(name, address)| {
-            let at = |(other, there): &(&Arc<str>, &String)| {
+            let at = |(other, there): &(&Arc<str>, &Arc<str>)| {
                 *there == address && !old.addresses.contains_key(*other)
             };
             let (other, _) = new.addresses.iter().find(at)?;
@@ -322,7 +323,7 @@ fn alert(chance: &mut Chance, name: &str, targets: &[&str], every: i64) -> (Aler
     (alert, model)
 }
 
-fn receivers(seed: u64, edit: Edit) -> (Vec<Policy>, BTreeMap<Arc<str>, String>) {
+fn receivers(seed: u64, edit: Edit) -> (Vec<Policy>, Addresses) {
     let mut chance = Chance::new(seed, if edit == Edit::Levels { 14 } else { 13 });
     let levels = |warning, no_data, critical| Levels {
         warning,
@@ -380,16 +381,16 @@ fn receivers(seed: u64, edit: Edit) -> (Vec<Policy>, BTreeMap<Arc<str>, String>)
             ..plain("boss")
         },
     ];
-    let mut addresses: BTreeMap<Arc<str>, String> = RECEIVERS
+    let mut addresses: Addresses = RECEIVERS
         .iter()
-        .map(|name| (Arc::from(*name), format!("{name}-1")))
+        .map(|name| (Arc::from(*name), Arc::from(format!("{name}-1"))))
         .collect();
     match edit {
         Edit::Left => {
             policies.remove(0);
             addresses.remove("oncall");
         }
-        Edit::Moved => drop(addresses.insert(Arc::from("oncall"), "oncall-2".to_owned())),
+        Edit::Moved => drop(addresses.insert(Arc::from("oncall"), Arc::from("oncall-2"))),
         Edit::Called => {
             policies[0].name = Arc::from("first");
             if let Some(address) = addresses.remove("oncall") {

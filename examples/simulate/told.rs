@@ -56,8 +56,14 @@ struct Heard {
     wants_end: bool,
 }
 
-/// Who: an address, and a recipient there.
-type Who = (String, Arc<str>);
+/// Where receivers are, by their names.
+pub type Addresses = BTreeMap<Arc<str>, Arc<str>>;
+
+/// Who heard of which incident: an address, and a recipient there.
+type Who = (IncidentId, Arc<str>, Arc<str>);
+
+/// An address, and a key there.
+type Under = (Arc<str>, String);
 
 /// An open page at an address that keeps incidents by key.
 #[derive(Clone, Debug)]
@@ -71,59 +77,91 @@ struct Page {
     known: Known,
 }
 
-/// What a receiver is due to hear of an incident.
-#[derive(Clone, Copy, Debug)]
-struct Due {
-    /// Since when its present state is due and not told.
-    since: Option<i64>,
+/// What is to be seen of an incident at those who are told of it.
+#[derive(Debug, Default)]
+struct Watched {
+    /// Since when a receiver, by its name, listens to its level.
+    listening: Vec<(Arc<str>, i64)>,
+    /// Since when its present state is due at an address, and not told.
+    due: Vec<(Arc<str>, i64)>,
+    /// Addresses that had to be told, whatever became of it: the incident's first
+    /// key, and when it was seen that they had to be.
+    owed: Vec<(Arc<str>, String, i64)>,
+    /// It is over, and nobody is waited for any more.
+    over: bool,
+}
+
+/// The instant that is noted for `who`, or now.
+fn since(noted: &mut Vec<(Arc<str>, i64)>, who: &Arc<str>, now: i64) -> i64 {
+    match noted.iter().find(|(other, _)| other == who) {
+        Some((_, since)) => *since,
+        None => {
+            noted.push((Arc::clone(who), now));
+            now
+        }
+    }
+}
+
+fn forget(noted: &mut Vec<(Arc<str>, i64)>, who: &str) {
+    noted.retain(|(other, _)| **other != *who);
+}
+
+impl Watched {
+    fn owes(&mut self, address: &Arc<str>, key: impl FnOnce() -> String, now: i64) {
+        if !self.owed.iter().any(|(other, ..)| other == address) {
+            self.owed.push((Arc::clone(address), key(), now));
+        }
+    }
 }
 
 #[derive(Default)]
 pub struct Told {
-    heard: BTreeMap<(Who, IncidentId), Heard>,
-    pages: BTreeMap<(String, String), Page>,
-    /// Pairs that had to be told, whatever became of them: the incident's first
-    /// key, and when it was seen that they had to be.
-    owed: BTreeMap<(String, IncidentId), (String, i64)>,
+    heard: BTreeMap<Who, Heard>,
+    pages: BTreeMap<Under, Page>,
+    watched: BTreeMap<IncidentId, Watched>,
     /// When each key was last resolved.
-    closed: BTreeMap<(String, String), i64>,
-    listening: BTreeMap<(Arc<str>, IncidentId), i64>,
-    /// Incidents that are over, of which nobody is waited for any more.
-    over: BTreeSet<IncidentId>,
-    due: BTreeMap<(String, IncidentId), Due>,
+    closed: BTreeMap<Under, i64>,
     /// When an address was last in trouble.
-    excused: BTreeMap<String, i64>,
+    excused: BTreeMap<Arc<str>, i64>,
     /// Addresses of which the agent may believe something else than is so.
-    confused: BTreeSet<String>,
+    confused: BTreeSet<Arc<str>>,
     /// Until when an address asked to be left alone.
-    left_alone: BTreeMap<String, i64>,
+    left_alone: BTreeMap<Arc<str>, i64>,
     /// What was noted and is not written yet.
-    unsettled: Vec<((Who, IncidentId), (String, String))>,
+    unsettled: Vec<(Who, Under)>,
     /// Incidents told while the store failed: a kill may make them unheard of.
     unwritten: BTreeSet<IncidentId>,
     /// Of these, those that a process took with it.
     rolled_back: BTreeSet<IncidentId>,
-    /// The same of pages, as address and key.
-    unwritten_pages: BTreeSet<(String, String)>,
-    rolled_back_pages: BTreeSet<(String, String)>,
+    /// The same of pages.
+    unwritten_pages: BTreeSet<Under>,
+    rolled_back_pages: BTreeSet<Under>,
 }
 
 type Verdict = Result<(), (&'static str, String)>;
 
 /// What is being told.
 pub struct Sending {
-    pub address: String,
+    pub address: Arc<str>,
     pub policy: Policy,
     pub job: Job,
     pub message: Message,
+    /// What makes a repeated message the same one.
+    pub id: String,
 }
 
 impl Sending {
-    /// What makes a repeated message the same one.
-    pub fn id(&self) -> String {
-        match &self.message.key {
+    pub fn new(address: Arc<str>, policy: Policy, job: Job, message: Message) -> Self {
+        let id = match &message.key {
             Some(Key::Trigger(key) | Key::Resolve(key)) => key.clone(),
-            None => email::id(&self.message),
+            None => email::id(&message),
+        };
+        Self {
+            address,
+            policy,
+            job,
+            message,
+            id,
         }
     }
 
@@ -215,7 +253,10 @@ impl Told {
             message,
             ..
         } = sending;
-        let before = self.pages.get(&(address.clone(), key.to_owned())).cloned();
+        let before = self
+            .pages
+            .get(&(Arc::clone(address), key.to_owned()))
+            .cloned();
         let highest = before.as_ref().map_or(job.level, |page| page.highest);
         let page = Page {
             level: job.level,
@@ -224,7 +265,8 @@ impl Told {
             at: now,
             known: Known::Unsure,
         };
-        self.pages.insert((address.clone(), key.to_owned()), page);
+        self.pages
+            .insert((Arc::clone(address), key.to_owned()), page);
         let sure = |page: &Page| page.known != Known::Unsure && !self.confused.contains(address);
         if let Some(before) = before.filter(sure) {
             if before.level == job.level && before.reminder == message.reminder {
@@ -243,15 +285,14 @@ impl Told {
         let heard = Heard {
             level: sending.job.level,
             word,
-            id: sending.id(),
+            id: sending.id.clone(),
             event: sending.message.event,
             reminder: sending.message.reminder,
             at: now,
             known: Known::Unsure,
             wants_end: sending.policy.resolved,
         };
-        let who = (sending.address.clone(), Arc::from(""));
-        self.heard.insert((who, sending.job.incident), heard);
+        self.heard.insert(who(sending, &Arc::default()), heard);
     }
 
     fn resolved(
@@ -262,8 +303,9 @@ impl Told {
         world: Option<&World>,
     ) -> Verdict {
         let Sending { address, job, .. } = sending;
-        self.pages.remove(&(address.clone(), key.to_owned()));
-        self.closed.insert((address.clone(), key.to_owned()), now);
+        self.pages.remove(&(Arc::clone(address), key.to_owned()));
+        self.closed
+            .insert((Arc::clone(address), key.to_owned()), now);
         if matches!(job.tell, Tell::Stray(_)) {
             self.only_another_is_left(sending, key, world);
         } else {
@@ -297,18 +339,21 @@ impl Told {
     /// The page that was heard of last is closed: the incident's other one says
     /// what is known of it.
     fn only_another_is_left(&mut self, sending: &Sending, key: &str, world: Option<&World>) {
-        let id = sending.job.incident;
-        let Some(incident) = world.and_then(|world| world.incident(id)) else {
+        let incident = world.and_then(|world| world.incident(sending.job.incident));
+        let Some(incident) = incident else {
             return;
         };
-        let who = (sending.address.clone(), Arc::from(""));
-        let Some(heard) = self.heard.get_mut(&(who, id)).filter(|last| last.id == key) else {
+        let last = self.heard.get_mut(&who(sending, &Arc::default()));
+        let Some(heard) = last.filter(|last| last.id == key) else {
             return;
         };
         for suffix in [None, Some(Level::NoData), Some(Level::Critical)] {
             let (instance, series) = (&incident.instance, &incident.series);
             let other = links::dedup_key(instance, &incident.group, series, suffix);
-            if let Some(page) = self.pages.get(&(sending.address.clone(), other.clone())) {
+            if let Some(page) = self
+                .pages
+                .get(&(Arc::clone(&sending.address), other.clone()))
+            {
                 (heard.level, heard.known, heard.id) = (page.level, page.known, other);
                 (heard.at, heard.reminder) = (page.at, page.reminder);
             }
@@ -325,42 +370,43 @@ impl Told {
         let heard = Heard {
             level: job.level,
             word: sending.word(),
-            id: sending.id(),
+            id: sending.id.clone(),
             event: message.event,
             reminder: message.reminder,
             at: now,
             known: Known::Unsure,
             wants_end: sending.policy.resolved,
         };
-        let who = (address.clone(), Arc::clone(recipient));
-        let words = format!(
-            "{:?} {} of {} {} to {address} {recipient}",
-            job.tell, job.level, message.alert, message.series
-        );
-        let before = self.heard.insert((who, job.incident), heard.clone());
+        let words = || {
+            format!(
+                "{:?} {} of {} {} to {address} {recipient}",
+                job.tell, job.level, message.alert, message.series
+            )
+        };
+        let before = self.heard.insert(who(sending, recipient), heard.clone());
         let Some(before) = before.filter(|_| !self.confused.contains(address)) else {
             return Ok(());
         };
         let same = (before.level, before.word, before.reminder)
             == (heard.level, heard.word, heard.reminder);
         if same && before.known != Known::Unsure {
-            return Err(("told twice", words));
+            return Err(("told twice", words()));
         }
         if same && before.event == heard.event && before.id != heard.id {
             return Err((
                 "repeated under another name",
-                format!("{words}: {} and {}", before.id, heard.id),
+                format!("{}: {} and {}", words(), before.id, heard.id),
             ));
         }
         if before.event != heard.event && before.id == heard.id {
             return Err((
                 "another message under the same name",
-                format!("{words}: {}", heard.id),
+                format!("{}: {}", words(), heard.id),
             ));
         }
         let forgotten = self.rolled_back.contains(&job.incident);
         if heard.event < before.event && !forgotten {
-            return Err(("out of order", words));
+            return Err(("out of order", words()));
         }
         Ok(())
     }
@@ -368,8 +414,7 @@ impl Told {
     /// This is told while the store fails: whoever dies now takes it with them.
     pub fn unwritten(&mut self, sending: &Sending) {
         self.unwritten.insert(sending.job.incident);
-        let page = (sending.address.clone(), sending.id());
-        self.unwritten_pages.insert(page);
+        self.unwritten_pages.insert(page(sending));
     }
 
     /// Everything is written.
@@ -395,22 +440,17 @@ impl Told {
     }
 
     fn know(&mut self, sending: &Sending, recipient: &Arc<str>, known: Known) {
-        let who = (sending.address.clone(), Arc::clone(recipient));
-        if let Some(heard) = self.heard.get_mut(&(who, sending.job.incident)) {
+        let (who, page) = (who(sending, recipient), page(sending));
+        if let Some(heard) = self.heard.get_mut(&who) {
             heard.known = known;
         }
-        let page = (sending.address.clone(), sending.id());
-        if known == Known::Noted {
-            let who = (sending.address.clone(), Arc::clone(recipient));
-            self.unsettled
-                .push(((who, sending.job.incident), page.clone()));
-        }
-        if let Some(page) = self
-            .pages
-            .get_mut(&page)
-            .filter(|_| sending.message.key.is_some())
+        if sending.message.key.is_some()
+            && let Some(page) = self.pages.get_mut(&page)
         {
             page.known = known;
+        }
+        if known == Known::Noted {
+            self.unsettled.push((who, page));
         }
     }
 
@@ -467,11 +507,11 @@ impl Told {
         self.rolled_back.append(&mut self.unwritten);
         self.rolled_back_pages.append(&mut self.unwritten_pages);
         let unwritten = &self.rolled_back;
-        self.heard.retain(|(who, id), heard| {
-            let heeded = heard.wants_end && !self.confused.contains(&who.0);
+        self.heard.retain(|(id, address, _), heard| {
+            let heeded = heard.wants_end && !self.confused.contains(address);
             let orphan = heard.word == "open" && heeded && !knew(*id);
             if orphan && heard.known == Known::Written && !unwritten.contains(id) {
-                lost = Some(format!("{} heard {} of {id}", who.0, heard.level));
+                lost = Some(format!("{address} heard {} of {id}", heard.level));
             }
             !orphan
         });
@@ -483,149 +523,144 @@ impl Told {
 
     /// The store lost everything, or the address changed while no agent ran:
     /// what was told before may never be taken back.
-    pub fn confuse(&mut self, address: &str) {
-        self.confused.insert(address.to_owned());
+    pub fn confuse(&mut self, address: &Arc<str>) {
+        self.confused.insert(Arc::clone(address));
     }
 
     /// Who is told no ends any more is not waited for.
-    pub fn heed(&mut self, policies: &[Policy], addresses: &BTreeMap<Arc<str>, String>) {
+    pub fn heed(&mut self, policies: &[Policy], addresses: &Addresses) {
         for policy in policies.iter().filter(|policy| !policy.resolved) {
             let Some(address) = addresses.get(&policy.name) else {
                 continue;
             };
-            for ((who, _), heard) in &mut self.heard {
-                heard.wants_end &= who.0 != *address;
+            for ((_, there, _), heard) in &mut self.heard {
+                heard.wants_end &= there != address;
             }
         }
     }
 
     /// Everything that was told may be forgotten.
     pub fn confuse_all(&mut self) {
-        let known: Vec<String> = self
-            .heard
-            .keys()
-            .map(|((address, _), _)| address.clone())
-            .collect();
-        let paged: Vec<String> = self
-            .pages
-            .keys()
-            .map(|(address, _)| address.clone())
-            .collect();
-        self.confused.extend(known);
-        self.confused.extend(paged);
+        let known = self.heard.keys().map(|(_, address, _)| address);
+        let paged = self.pages.keys().map(|(address, _)| address);
+        self.confused.extend(known.chain(paged).cloned());
         for page in self.pages.values_mut() {
             page.known = Known::Unsure;
         }
         self.heard.clear();
-        self.owed.clear();
-        self.due.clear();
+        for watched in self.watched.values_mut() {
+            watched.owed.clear();
+            watched.due.clear();
+        }
     }
 
     /// Nothing can have been waited for since an instant that is not over yet.
     pub fn clock_set_back(&mut self, now: i64) {
-        for since in self.listening.values_mut() {
+        let watched = self.watched.values_mut();
+        for (_, since) in watched.flat_map(|watched| &mut watched.listening) {
             *since = now;
         }
     }
 
     /// Something at or near this address keeps it from being told.
-    pub fn excuse(&mut self, address: &str, now: i64) {
-        self.excused.insert(address.to_owned(), now);
+    pub fn excuse(&mut self, address: &Arc<str>, now: i64) {
+        self.excused.insert(Arc::clone(address), now);
     }
 
     /// What everybody is due to know, looked at again.
     pub fn look(
         &mut self,
         world: &World,
-        addresses: &BTreeMap<Arc<str>, String>,
+        addresses: &Addresses,
         now: i64,
         wall: Timestamp,
     ) -> Verdict {
-        let setup = world.setup();
         for incident in world.incidents() {
             // what a process took with it may have been told, or never happened
             let gone = self.rolled_back.contains(&incident.id);
             if gone || incident.subject != Subject::Series || incident.inside.is_some() {
                 continue;
             }
-            if incident.is_open() {
-                self.over.remove(&incident.id);
-            } else if !self.over.insert(incident.id) {
+            let watched = self.watched.entry(incident.id).or_default();
+            if std::mem::replace(&mut watched.over, !incident.is_open()) && watched.over {
                 continue;
             }
-            let listening = listening(world, incident);
-            let held = held(world, incident, wall);
-            for policy in setup.policies() {
-                let Some(address) = addresses.get(&policy.name) else {
-                    continue;
-                };
-                let pair = (Arc::clone(&policy.name), incident.id);
-                let wanted = incident.is_open()
-                    && policy.levels.contains(incident.level)
-                    && listening.contains(&policy.name);
-                if !wanted {
-                    self.listening.remove(&pair);
-                    self.due.remove(&(address.clone(), incident.id));
-                    continue;
-                }
-                let since = *self.listening.entry(pair).or_insert(now);
-                let after = i64::try_from(policy.after.as_millis()).unwrap_or(0);
-                if held || now < since + after {
-                    continue;
-                }
-                let key = (address.clone(), incident.id);
-                let knows = self.knows(address, incident, policy);
-                let base = || {
-                    links::dedup_key(&incident.instance, &incident.group, &incident.series, None)
-                };
-                if knows {
-                    self.owed
-                        .entry(key.clone())
-                        .or_insert_with(|| (base(), now));
-                    self.due.remove(&key);
-                    continue;
-                }
-                let due = self.due.entry(key).or_insert(Due { since: None });
-                let since = *due.since.get_or_insert(now);
-                let excused = self.excused.get(address).copied().unwrap_or(i64::MIN);
-                if now - since.max(excused) > LATEST && !self.confused.contains(address) {
-                    return Err((
-                        "told too late, or never",
-                        format!(
-                            "{} {} {} to {address}, due since {since}",
-                            incident.group, incident.series, incident.level
-                        ),
-                    ));
-                }
-                if now - since > MINUTE {
-                    let pair = (address.clone(), incident.id);
-                    self.owed.entry(pair).or_insert_with(|| (base(), now));
-                }
+            // the rest of what was heard is looked at beside it
+            let mut watched = std::mem::take(watched);
+            let verdict = self.look_at(incident, &mut watched, world, addresses, (now, wall));
+            self.watched.insert(incident.id, watched);
+            verdict?;
+        }
+        Ok(())
+    }
+
+    fn look_at(
+        &self,
+        incident: &Incident,
+        watched: &mut Watched,
+        world: &World,
+        addresses: &Addresses,
+        (now, wall): (i64, Timestamp),
+    ) -> Verdict {
+        let listening = listening(world, incident);
+        let held = held(world, incident, wall);
+        for policy in world.setup().policies() {
+            let Some(address) = addresses.get(&policy.name) else {
+                continue;
+            };
+            let wanted = incident.is_open()
+                && policy.levels.contains(incident.level)
+                && listening.contains(&policy.name);
+            if !wanted {
+                forget(&mut watched.listening, &policy.name);
+                forget(&mut watched.due, address);
+                continue;
+            }
+            let listens_since = since(&mut watched.listening, &policy.name, now);
+            let after = i64::try_from(policy.after.as_millis()).unwrap_or(0);
+            if held || now < listens_since + after {
+                continue;
+            }
+            let base =
+                || links::dedup_key(&incident.instance, &incident.group, &incident.series, None);
+            if self.knows(address, incident, policy) {
+                watched.owes(address, base, now);
+                forget(&mut watched.due, address);
+                continue;
+            }
+            let since = since(&mut watched.due, address, now);
+            let excused = self.excused.get(address).copied().unwrap_or(i64::MIN);
+            if now - since.max(excused) > LATEST && !self.confused.contains(address) {
+                return Err((
+                    "told too late, or never",
+                    format!(
+                        "{} {} {} to {address}, due since {since}",
+                        incident.group, incident.series, incident.level
+                    ),
+                ));
+            }
+            if now - since > MINUTE {
+                watched.owes(address, base, now);
             }
         }
         Ok(())
     }
 
-    fn knows(&self, address: &str, incident: &Incident, policy: &Policy) -> bool {
-        let recipients = match policy.recipients.is_empty() {
-            true => vec![Arc::from("")],
-            false => policy.recipients.clone(),
-        };
-        recipients.iter().all(|recipient| {
-            let who = (address.to_owned(), Arc::clone(recipient));
-            let heard = self.heard.get(&(who, incident.id));
+    fn knows(&self, address: &Arc<str>, incident: &Incident, policy: &Policy) -> bool {
+        let knows = |recipient: &Arc<str>| {
+            let who = (incident.id, Arc::clone(address), Arc::clone(recipient));
+            let heard = self.heard.get(&who);
             heard.is_some_and(|heard| heard.word == "open" && heard.level == incident.level)
-        })
+        };
+        match policy.recipients.is_empty() {
+            true => knows(&Arc::default()),
+            false => policy.recipients.iter().all(knows),
+        }
     }
 
     /// Everything has been quiet for long: every last word must be true.
-    pub fn settled(
-        &self,
-        world: &World,
-        addresses: &BTreeMap<Arc<str>, String>,
-        wall: Timestamp,
-    ) -> Verdict {
-        let mut pages: BTreeSet<(String, String)> = BTreeSet::new();
+    pub fn settled(&self, world: &World, addresses: &Addresses, wall: Timestamp) -> Verdict {
+        let mut pages: BTreeSet<Under> = BTreeSet::new();
         for ((id, receiver, recipient), delivery) in world.deliveries() {
             let (Some(address), Some(incident)) = (addresses.get(receiver), world.incident(*id))
             else {
@@ -635,7 +670,7 @@ impl Told {
                 for level in [None, Some(Level::NoData), Some(Level::Critical)] {
                     let (instance, series) = (&incident.instance, &incident.series);
                     let key = links::dedup_key(instance, &incident.group, series, level);
-                    pages.insert((address.clone(), key));
+                    pages.insert((Arc::clone(address), key));
                 }
             };
             if self.rolled_back.contains(id) {
@@ -650,8 +685,8 @@ impl Told {
             else {
                 continue;
             };
-            let who = (address.clone(), Arc::clone(recipient));
-            let heard = self.heard.get(&(who, *id));
+            let who = (*id, Arc::clone(address), Arc::clone(recipient));
+            let heard = self.heard.get(&who);
             let last = heard
                 .filter(|heard| heard.word == "open")
                 .map_or(Level::Ok, |heard| heard.level);
@@ -682,13 +717,13 @@ impl Told {
                 );
                 if self
                     .pages
-                    .get(&(address.clone(), key.clone()))
+                    .get(&(Arc::clone(address), key.clone()))
                     .map(|page| page.level)
                     != Some(delivery.told)
                 {
                     return Err(("a page is not open", format!("{key} at {address}")));
                 }
-                pages.insert((address.clone(), key));
+                pages.insert((Arc::clone(address), key));
             }
         }
         // nobody believes in anything else
@@ -702,17 +737,15 @@ impl Told {
         self.nothing_lost(world, addresses, wall)
     }
 
-    fn nothing_lost(
-        &self,
-        world: &World,
-        addresses: &BTreeMap<Arc<str>, String>,
-        _wall: Timestamp,
-    ) -> Verdict {
-        let mut all: BTreeMap<(&str, IncidentId), Vec<&Heard>> = BTreeMap::new();
-        for (((address, _), id), heard) in &self.heard {
-            all.entry((address, *id)).or_default().push(heard);
+    fn nothing_lost(&self, world: &World, addresses: &Addresses, _wall: Timestamp) -> Verdict {
+        let mut all: BTreeMap<(IncidentId, &str), Vec<&Heard>> = BTreeMap::new();
+        for ((id, address, _), heard) in &self.heard {
+            all.entry((*id, address)).or_default().push(heard);
         }
-        for ((address, id), (key, since)) in &self.owed {
+        let watched = self.watched.iter();
+        let owed =
+            watched.flat_map(|(id, watched)| watched.owed.iter().map(move |owed| (id, owed)));
+        for (id, (address, key, since)) in owed {
             let Some((name, _)) = addresses.iter().find(|(_, there)| *there == address) else {
                 continue;
             };
@@ -724,10 +757,8 @@ impl Told {
                 continue;
             }
             // it is over, and was due to be told
-            let heard = all
-                .get(&(address.as_str(), *id))
-                .map_or(&[][..], Vec::as_slice);
-            let closed = self.closed.get(&(address.clone(), key.clone()));
+            let heard = all.get(&(*id, &**address)).map_or(&[][..], Vec::as_slice);
+            let closed = self.closed.get(&(Arc::clone(address), key.clone()));
             if policy.keyed && closed.is_some_and(|closed| closed >= since) {
                 continue;
             }
@@ -745,6 +776,17 @@ impl Told {
         }
         Ok(())
     }
+}
+
+/// One of those that `sending` is told to.
+fn who(sending: &Sending, recipient: &Arc<str>) -> Who {
+    let (id, address) = (sending.job.incident, Arc::clone(&sending.address));
+    (id, address, Arc::clone(recipient))
+}
+
+/// The page that it is about.
+fn page(sending: &Sending) -> Under {
+    (Arc::clone(&sending.address), sending.id.clone())
 }
 
 /// Whether nothing new is told of the incident's group at this hour.

@@ -342,8 +342,9 @@ impl Keeper {
 
     /// What follows every change: written, said in the log, and workers woken.
     async fn after(&mut self, due: bool) {
-        let news = self.desk.world.take_news();
         self.commit().await;
+        // also what writing brought about
+        let news = self.desk.world.take_news();
         let changes = self.desk.world.take_transitions();
         for change in changes.iter().take(LOGGED) {
             tracing::info!(

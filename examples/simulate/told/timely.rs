@@ -21,8 +21,8 @@ pub struct Time {
 
 impl Told {
     /// An address asked to be told nothing before this; a start forgets that.
-    pub fn leave_alone(&mut self, address: &str, until: i64) {
-        self.left_alone.insert(address.to_owned(), until);
+    pub fn leave_alone(&mut self, address: &Arc<str>, until: i64) {
+        self.left_alone.insert(Arc::clone(address), until);
     }
 
     /// Is it time for what is about to be told?
@@ -61,8 +61,10 @@ impl Told {
 
     fn is_before_after(&self, sending: &Sending, incident: &Incident, time: Time) -> bool {
         let policy = &sending.policy;
-        let listening = self.listening.get(&(Arc::clone(&policy.name), incident.id));
-        let listens = listening.map_or(0, |since| time.now - since);
+        let watched = self.watched.get(&incident.id).into_iter();
+        let mut listening = watched.flat_map(|watched| &watched.listening);
+        let listens = listening.find(|(name, _)| *name == policy.name);
+        let listens = listens.map_or(0, |(_, since)| time.now - since);
         // one who joins late is as late as the incident is old; whoever listens to
         // all levels does so from its first slot, however late that was judged
         let begun = match policy.levels == Levels::ALL {
@@ -83,8 +85,7 @@ impl Told {
             return false;
         };
         let early = |recipient: &Arc<str>| {
-            let who = (sending.address.clone(), Arc::clone(recipient));
-            let heard = self.heard.get(&(who, job.incident));
+            let heard = self.heard.get(&super::who(sending, recipient));
             heard.is_some_and(|heard| {
                 heard.known != Known::Unsure && time.now - heard.at < millis(repeat)
             })
