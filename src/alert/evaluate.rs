@@ -239,13 +239,11 @@ pub fn evaluate(
     let judged = || group.alerts.iter().zip(&came).enumerate();
     // after all series: a target may be called like a series of a later alert;
     // of several alerts with too few series, the one that takes it worst goes first
-    let (mut told, untold): (Vec<_>, Vec<_>) =
-        judged().partition(|(_, (alert, _))| matches!(alert.no_data, WithoutData::Level(_)));
-    told.sort_by_key(|(_, (alert, _))| match alert.no_data {
-        WithoutData::Level(level) => std::cmp::Reverse(level),
-        WithoutData::Ok | WithoutData::Keep => std::cmp::Reverse(Level::Ok),
+    let mut worst_first: Vec<_> = judged().collect();
+    worst_first.sort_by_key(|(_, (alert, _))| {
+        std::cmp::Reverse(badness(&without(alert.no_data, false), Level::Ok))
     });
-    for (index, (alert, came)) in told.into_iter().chain(untold) {
+    for (index, (alert, came)) in worst_first {
         if let Some(came) = came {
             pass.stand_ins(life, (index, alert), came);
         }

@@ -616,6 +616,36 @@ fn too_few_series_of_one_alert_are_not_over_while_another_that_may_say_so_fails(
 }
 
 #[test]
+fn of_two_alerts_with_too_few_series_one_that_says_ok_counts_and_not_one_that_says_nothing() {
+    let alerts = |first, second| {
+        let of = |name: &str, no_data| {
+            let mut judged = alert("Load", name);
+            judged.min_series = Some(2);
+            judged.no_data = no_data;
+            judged
+        };
+        group(vec![of("first", first), of("all", second)])
+    };
+    let mut life = Life::default();
+    let level = WithoutData::Level(Level::Critical);
+    judge(
+        &alerts(level, level),
+        &mut life,
+        1,
+        &[Some("x=5"), Some("a=5")],
+    );
+    for (slot, first, second, by) in [
+        (2, WithoutData::Keep, WithoutData::Ok, 1),
+        (3, WithoutData::Ok, WithoutData::Keep, 0),
+    ] {
+        let group = alerts(first, second);
+        let found = judge(&group, &mut life, slot, &[Some("x=5"), Some("a=5")]);
+        let over = format!("(too few series) by {by}: counts as ok");
+        assert_eq!(found, ["x by 0: ok", "a by 1: ok", &over]);
+    }
+}
+
+#[test]
 fn what_stands_for_something_else_waits_for_an_answer_and_is_never_missing() {
     let mut judged = alert("Load", "all");
     judged.min_series = Some(2);
