@@ -26,6 +26,15 @@ pub use timely::Time;
 /// a permanent refusal by SMTP is tried again every quarter of an hour.
 const LATEST: i64 = 17 * MINUTE;
 
+/// What may follow an incident's key: a raise, and what begins anew after an end
+/// that may have been taken, have one of their own.
+const SUFFIXES: [Option<Level>; 4] = [
+    None,
+    Some(Level::Warning),
+    Some(Level::NoData),
+    Some(Level::Critical),
+];
+
 /// Whether the agent knows what was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
@@ -347,7 +356,7 @@ impl Told {
         let Some(heard) = last.filter(|last| last.id == key) else {
             return;
         };
-        for suffix in [None, Some(Level::NoData), Some(Level::Critical)] {
+        for suffix in SUFFIXES {
             let (instance, series) = (&incident.instance, &incident.series);
             let other = links::dedup_key(instance, &incident.group, series, suffix);
             if let Some(page) = self
@@ -667,7 +676,7 @@ impl Told {
                 continue;
             };
             let mut may_be_open = || {
-                for level in [None, Some(Level::NoData), Some(Level::Critical)] {
+                for level in SUFFIXES {
                     let (instance, series) = (&incident.instance, &incident.series);
                     let key = links::dedup_key(instance, &incident.group, series, level);
                     pages.insert((Arc::clone(address), key));

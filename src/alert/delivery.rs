@@ -155,7 +155,8 @@ impl Delivery {
     }
 
     fn owes_level(&self, level: Level, policy: &Policy, situation: &Situation) -> Owes {
-        if self.told == level {
+        let begins = self.told == Level::Ok || policy.keyed && self.begins_anew(level);
+        if self.told == level && !begins {
             if self.perhaps.is_some() && !situation.held {
                 // it may believe something else by now
                 return Owes::Now(Tell::Changed);
@@ -176,7 +177,7 @@ impl Delivery {
         if situation.held {
             return Owes::Nothing;
         }
-        if self.told != Level::Ok {
+        if !begins {
             let raised = level > self.highest;
             return Owes::Now(if raised { Tell::Raised } else { Tell::Changed });
         }
@@ -222,6 +223,19 @@ impl Delivery {
         self.sent.iter().copied().find(|&key| Some(key) != self.key)
     }
 
+    /// Whether an end may have been taken of what it was told, though nobody knows.
+    fn may_be_over(&self) -> bool {
+        self.told != Level::Ok && self.perhaps == Some(Level::Ok)
+    }
+
+    /// Whether `level` needs a key of its own, so that it wakes wherever an end was
+    /// taken. The level that it had before that goes to the key that it had: either
+    /// it goes on there, or it opens it. Nothing lower was sent to that key since.
+    fn begins_anew(&self, level: Level) -> bool {
+        let had = self.told == level && (self.key == Some(level) || self.key == Some(Level::Ok));
+        self.may_be_over() && !had
+    }
+
     /// Whether the receiver knows, or may know, of something that has to end.
     pub fn knows(&self) -> bool {
         self.told != Level::Ok || self.perhaps.is_some() || !self.sent.is_empty()
@@ -231,7 +245,7 @@ impl Delivery {
     pub fn key_for(&self, tell: Tell, level: Level) -> KeyOf {
         match tell {
             // a lower one may have been taken unanswered, and acknowledged
-            Tell::New if self.perhaps.is_some_and(|p| p != Level::Ok && p < level) => level,
+            Tell::New if self.perhaps.is_some_and(|p| p < level) => level,
             Tell::New | Tell::Both => Level::Ok,
             Tell::Raised => level,
             Tell::Stray(key) => key,
@@ -281,22 +295,24 @@ impl Delivery {
     /// the receiver may have taken it.
     pub fn attempted(&mut self, level: Level, key: Option<KeyOf>) {
         // a key of its own leaves the one that holds the incident as it is; of
-        // several unanswered ones the first counts: it is what somebody may
+        // several unanswered ones the lowest counts: it is what somebody may
         // have acknowledged
         if level != self.told && (key == self.key || self.told == Level::Ok) {
-            self.perhaps.get_or_insert(level);
+            self.perhaps = Some(self.perhaps.map_or(level, |other| other.min(level)));
         }
     }
 
     /// Records that `tell` of `level` was accepted.
     pub fn accepted(&mut self, tell: Tell, level: Level, key: Option<KeyOf>, now: Timestamp) {
-        if !matches!(tell, Tell::Stray(_)) {
-            self.perhaps = None;
-        }
         match tell {
             Tell::New | Tell::Raised | Tell::Changed | Tell::Reminder => {
+                // what it took before an end counts no longer
+                self.highest = match self.may_be_over() {
+                    true => level,
+                    false => self.highest.max(level),
+                };
                 self.told = level;
-                self.highest = self.highest.max(level);
+                self.perhaps = None;
                 self.owed = false;
                 self.key = key;
                 self.told_at = Some(now);
@@ -315,6 +331,7 @@ impl Delivery {
         if ends && (self.sent.is_empty() || key == self.key) {
             self.told = Level::Ok;
             self.highest = Level::Ok;
+            self.perhaps = None;
             self.owed = false;
             self.key = None;
         }

@@ -360,6 +360,122 @@ fn a_level_that_comes_back_while_its_keys_are_being_ended_is_told_anew() {
     );
 }
 
+/// PagerDuty listens to no warnings: has it be sent what is owed at `level`, without an answer.
+fn send_unanswered(delivery: &mut Delivery, level: Level) -> String {
+    let policy = without_warnings();
+    let Owes::Now(tell) = delivery.owes(&incident(level), &policy, &now()) else {
+        panic!("{delivery:?} owes nothing at {level}");
+    };
+    let level = desired(&incident(level), &policy, &now());
+    let key = delivery.key_for(tell, level);
+    delivery.attempted(level, Some(key));
+    let trigger = level != Level::Ok;
+    if trigger {
+        delivery.sent.insert(key);
+    }
+    delivery.failed(level, "no answer".to_owned(), None, 0.0, at(0));
+    let verb = if trigger { "trigger" } else { "resolve" };
+    format!("{verb} {key}")
+}
+
+fn without_warnings() -> Policy {
+    Policy {
+        levels: Levels {
+            warning: false,
+            ..Levels::ALL
+        },
+        ..keyed()
+    }
+}
+
+#[test]
+fn what_follows_an_unanswered_end_wakes_under_a_key_of_its_own_and_so_does_a_raise_of_it() {
+    let mut delivery = Delivery::default();
+    accept_all(&mut delivery, Level::Critical);
+    assert_eq!(
+        send_unanswered(&mut delivery, Level::Warning),
+        "resolve ok",
+        "no longer a level that it listens to"
+    );
+    assert_eq!(
+        accept_all(&mut delivery, Level::NoData),
+        ["trigger no_data", "resolve ok"]
+    );
+    assert_eq!(
+        accept_all(&mut delivery, Level::Critical),
+        ["trigger critical", "resolve no_data"],
+        "what was critical before that end woke nobody for this"
+    );
+    assert_eq!(accept_all(&mut delivery, Level::Ok), ["resolve critical"]);
+}
+
+#[test]
+fn the_level_before_an_unanswered_end_goes_to_the_key_that_it_had_and_counts_anew() {
+    let mut delivery = Delivery::default();
+    accept_all(&mut delivery, Level::Critical);
+    accept_all(&mut delivery, Level::NoData);
+    send_unanswered(&mut delivery, Level::Warning);
+    assert_eq!(accept_all(&mut delivery, Level::NoData), ["trigger ok"]);
+    assert_eq!(
+        accept_all(&mut delivery, Level::Critical),
+        ["trigger critical", "resolve ok"]
+    );
+}
+
+#[test]
+fn a_raise_of_what_nobody_answered_after_an_unanswered_end_wakes_as_well() {
+    let mut delivery = Delivery::default();
+    accept_all(&mut delivery, Level::NoData);
+    send_unanswered(&mut delivery, Level::Warning);
+    assert_eq!(send_unanswered(&mut delivery, Level::NoData), "trigger ok");
+    assert_eq!(
+        accept_all(&mut delivery, Level::Critical),
+        ["trigger critical", "resolve ok"]
+    );
+    // and where it was critical before: that page is open still, or opens with this
+    send_unanswered(&mut delivery, Level::Warning);
+    assert_eq!(
+        send_unanswered(&mut delivery, Level::NoData),
+        "trigger no_data"
+    );
+    assert_eq!(
+        accept_all(&mut delivery, Level::Critical),
+        ["trigger critical", "resolve no_data"]
+    );
+}
+
+#[test]
+fn an_end_that_is_still_owed_after_another_attempt_is_one_that_may_have_been_taken() {
+    let mut delivery = Delivery::default();
+    accept_all(&mut delivery, Level::NoData);
+    accept_all(&mut delivery, Level::Critical);
+    assert_eq!(
+        send_unanswered(&mut delivery, Level::Warning),
+        "resolve critical"
+    );
+    send_unanswered(&mut delivery, Level::NoData);
+    // one of the two keys is ended for certain, and the other one perhaps
+    delivery.accepted(Tell::Resolved, Level::Ok, Some(Level::NoData), at(0));
+    assert_eq!(
+        accept_all(&mut delivery, Level::NoData),
+        ["trigger no_data", "resolve critical"]
+    );
+}
+
+#[test]
+fn of_several_unanswered_levels_somebody_may_have_acknowledged_the_lowest() {
+    let mut delivery = Delivery::default();
+    assert_eq!(
+        send_unanswered(&mut delivery, Level::Critical),
+        "trigger ok"
+    );
+    assert_eq!(send_unanswered(&mut delivery, Level::NoData), "trigger ok");
+    assert_eq!(
+        accept_all(&mut delivery, Level::Critical),
+        ["trigger critical", "resolve ok"]
+    );
+}
+
 #[test]
 fn what_came_and_went_before_the_first_answer_is_resolved_and_never_triggered() {
     let mut delivery = Delivery {

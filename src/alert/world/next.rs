@@ -154,7 +154,9 @@ impl World {
     fn unfinished(&self, key: &DeliveryKey, policy: &Policy, now: Timestamp) -> Option<What> {
         let incident = self.incidents.get(&key.0)?;
         let over = self.incidents.over(&incident.group, &incident.series);
-        let mut earlier = over.take_while(|id| *id < key.0);
+        // a clock that was set back gives what came later an earlier id
+        let open = incident.is_open();
+        let mut earlier = over.filter(|id| open || *id < key.0);
         earlier.find_map(|id| {
             let key = (id, Arc::clone(&key.1), Arc::clone(&key.2));
             let delivery = self.deliveries.get(&key)?;

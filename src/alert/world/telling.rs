@@ -194,7 +194,8 @@ impl World {
             let situation = self.situation(incident, &key.1, now);
             let owes = delivery.owes(incident, policy, &situation);
             let due = matches!(owes, Owes::Now(_));
-            let new = due && owes == Owes::Now(Tell::New) && !delivery.owed;
+            let untold = delivery.told == Level::Ok && !delivery.owed;
+            let new = untold && owes == Owes::Now(Tell::New);
             let settled = !due && (delivery.rejected || delivery.tries > 0);
             if due != delivery.due_since.is_some() || new || settled {
                 marks.push((key.clone(), policy.keyed, due, new, settled));

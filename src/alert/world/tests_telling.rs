@@ -377,7 +377,8 @@ fn slowly(world: &World, receiver: &Arc<str>, now: Timestamp) -> (Option<Told>, 
                 let earlier = world.deliveries.iter().filter(|(other, _)| {
                     let before = world.incident(other.0).unwrap();
                     let same = before.group == incident.group && before.series == incident.series;
-                    same && !before.is_open() && other.0 < key.0 && other.1 == key.1
+                    let over = !before.is_open() && (incident.is_open() || other.0 < key.0);
+                    same && over && other.1 == key.1
                 });
                 let before = earlier
                     .filter(|(other, _)| other.2 == key.2)
@@ -573,6 +574,39 @@ fn a_resolve_whose_answer_was_lost_is_followed_by_a_trigger_when_it_burns_again(
 }
 
 #[test]
+fn what_follows_a_resolve_that_a_process_took_with_it_wakes_at_each_raise() {
+    let oncall = Policy {
+        levels: Levels {
+            warning: false,
+            ..Levels::ALL
+        },
+        ..pagerduty("oncall")
+    };
+    let mut bench = Bench::new(vec![oncall]);
+    bench.judge(&[("web-1", 25.0)]);
+    bench.hears("oncall");
+    bench.judge(&[("web-1", 15.0)]);
+    assert!(bench.next("oncall").is_some(), "its resolve");
+    bench.commit();
+    bench.restart();
+    bench.judge(&[("web-1", f64::NAN)]);
+    assert_eq!(
+        bench.hears("oncall"),
+        ["new web-1 no_data /no_data", "stray web-1 no_data"]
+    );
+    bench.judge(&[("web-1", 25.0)]);
+    assert_eq!(
+        bench.hears("oncall"),
+        [
+            "raised web-1 critical /critical",
+            "stray web-1 critical /no_data"
+        ]
+    );
+    bench.judge(&[("web-1", 1.0)]);
+    assert_eq!(bench.hears("oncall"), ["resolved web-1 ok /critical"]);
+}
+
+#[test]
 fn a_raise_wakes_even_if_the_trigger_before_it_was_taken_unanswered_and_acknowledged() {
     let mut bench = Bench::new(vec![pagerduty("oncall")]);
     bench.judge(&[("web-1", 15.0)]);
@@ -652,6 +686,24 @@ fn the_end_of_one_incident_goes_before_the_beginning_of_the_next() {
         bench.attempt("one", &later()).unwrap();
         assert!(bench.wakes("one").unwrap().since(bench.now) > MINUTE);
         // the next one begins, and does not wait as long
+        bench.judge(&[("web-1", 25.0)]);
+        assert_eq!(
+            bench.hears("one"),
+            ["resolved web-1 ok", "new web-1 critical"]
+        );
+    }
+}
+
+#[test]
+fn it_does_so_too_where_the_clock_was_set_back_between_them() {
+    for receiver in [messaging("one"), pagerduty("one")] {
+        let mut bench = Bench::new(vec![receiver]);
+        bench.judge(&[("web-1", 25.0)]);
+        bench.hears("one");
+        bench.judge(&[("web-1", 1.0)]);
+        bench.attempt("one", &lost()).unwrap();
+        bench.now = bench.now.minus(HOUR);
+        bench.wait(secs(1));
         bench.judge(&[("web-1", 25.0)]);
         assert_eq!(
             bench.hears("one"),
