@@ -35,7 +35,7 @@ pub use self::health::{Health, State};
 use self::keeper::{Event, Keeper, QUEUE, Reload};
 use self::poll::{Assignment, Before, poll};
 use self::receivers::Changes;
-pub use self::reload::Watched;
+pub use self::reload::{Watched, changed};
 use self::teller::{Lines, Teller, Voice};
 use self::writer::Writer;
 use crate::alert::Group;

@@ -79,7 +79,7 @@ impl Watched {
     }
 
     async fn of(paths: Vec<PathBuf>, inside: Inside) -> Self {
-        let seen = marks(&paths, inside).await;
+        let [seen] = marks([(&paths, inside)]).await;
         Self {
             paths,
             inside,
@@ -93,62 +93,79 @@ impl Watched {
         let mut new: Vec<PathBuf> = new.collect();
         new.sort_unstable();
         new.dedup();
-        self.seen.extend(marks(&new, self.inside).await);
+        let [seen] = marks([(&new, self.inside)]).await;
+        self.seen.extend(seen);
         self.paths.extend(new);
     }
 
     /// Takes them as they are now: somebody is about to read them.
     pub async fn look(&mut self) {
-        self.seen = marks(&self.paths, self.inside).await;
+        let [seen] = marks([self.what()]).await;
+        self.seen = seen;
     }
 
-    /// Resolves when they have changed, and then been still.
-    pub async fn changed(&mut self) {
-        loop {
-            sleep(pause(&self.seen)).await;
-            let mut now = marks(&self.paths, self.inside).await;
-            if now == self.seen {
-                continue;
-            }
-            let mut still = Duration::ZERO;
-            while still < STILL {
-                let pause = pause(&now);
-                sleep(pause).await;
-                let next = marks(&self.paths, self.inside).await;
-                still = if next == now {
-                    still + pause
-                } else {
-                    Duration::ZERO
-                };
-                now = next;
-            }
-            self.seen = now;
-            return;
+    fn what(&self) -> (&[PathBuf], Inside) {
+        (&self.paths, self.inside)
+    }
+}
+
+/// Resolves when some of what is watched has changed, and then all of it been
+/// still; says which. They are looked at together: each look is a thread woken.
+pub async fn changed<const N: usize>(watched: [&mut Watched; N]) -> [bool; N] {
+    let look = || marks(watched.each_ref().map(|watched| watched.what()));
+    let seen = watched.each_ref().map(|watched| watched.seen.clone());
+    loop {
+        sleep(pause(&seen)).await;
+        let mut now = look().await;
+        if now == seen {
+            continue;
         }
+        let mut still = Duration::ZERO;
+        while still < STILL {
+            let pause = pause(&now);
+            sleep(pause).await;
+            let next = look().await;
+            still = if next == now {
+                still + pause
+            } else {
+                Duration::ZERO
+            };
+            now = next;
+        }
+        let mut now = now.into_iter();
+        return watched.map(|watched| {
+            let before = now
+                .next()
+                .map(|now| std::mem::replace(&mut watched.seen, now));
+            before.is_some_and(|before| before != watched.seen)
+        });
     }
 }
 
 /// The time until files are looked at again.
-fn pause(seen: &Marks) -> Duration {
+fn pause(seen: &[Marks]) -> Duration {
     // one that is not there is looked for as well
     let count = |mark: &Option<Mark>| mark.as_ref().map_or(1, Mark::count);
-    let files: usize = seen.iter().map(count).sum();
+    let files: usize = seen.iter().flatten().map(count).sum();
     let times = u32::try_from(files / AT_ONCE).unwrap_or(u32::MAX);
     LOOK.saturating_mul(times.saturating_add(1)).min(SELDOM)
 }
 
-async fn marks(paths: &[PathBuf], inside: Inside) -> Marks {
-    let paths = paths.to_vec();
-    let count = paths.len();
+async fn marks<const N: usize>(what: [(&[PathBuf], Inside); N]) -> [Marks; N] {
+    let what = what.map(|(paths, inside)| (paths.to_vec(), inside));
+    let counts = what.each_ref().map(|(paths, _)| paths.len());
     let looked = tokio::task::spawn_blocking(move || {
-        let mut left = match inside {
-            Inside::Configuration => MANY,
-            Inside::Files(_) => usize::MAX,
-        };
-        let mark = |path: &PathBuf| mark(path, inside, &mut left);
-        paths.iter().map(mark).collect()
+        what.map(|(paths, inside)| {
+            let mut left = match inside {
+                Inside::Configuration => MANY,
+                Inside::Files(_) => usize::MAX,
+            };
+            let mark = |path: &PathBuf| mark(path, inside, &mut left);
+            paths.iter().map(mark).collect()
+        })
     });
-    looked.await.unwrap_or_else(|_| vec![None; count])
+    let unseen = |_| counts.map(|count| vec![None; count]);
+    looked.await.unwrap_or_else(unseen)
 }
 
 /// `None`: there is no such file. Looks at `left` more files at most, so that a
@@ -209,8 +226,8 @@ mod tests {
         let mut watched = Watched::new(vec![alerts.clone(), alerts.join("a.yml")]).await;
         change(&alerts);
         let start = Instant::now();
-        let changed = timeout(Duration::from_secs(60), watched.changed()).await;
-        changed.ok().map(|()| start.elapsed().as_secs())
+        let found = timeout(Duration::from_secs(60), changed([&mut watched])).await;
+        found.ok().map(|_| start.elapsed().as_secs())
     }
 
     #[tokio::test(start_paused = true)]
@@ -270,8 +287,8 @@ mod tests {
         let mut watched = Watched::new(vec![path("alerts.yml")]).await;
         symlink("..2", path("..tmp")).unwrap();
         fs::rename(path("..tmp"), path("..data")).unwrap();
-        let changed = timeout(Duration::from_secs(60), watched.changed()).await;
-        assert!(changed.is_ok());
+        let found = timeout(Duration::from_secs(60), changed([&mut watched])).await;
+        assert!(found.is_ok());
     }
 
     /// Whether `change` to a folder of pages with `Load/README.md` is noticed,
@@ -285,8 +302,8 @@ mod tests {
         let mut watched = Watched::files(folders, |name| name.ends_with(".md")).await;
         change(&pages);
         let start = Instant::now();
-        let changed = timeout(Duration::from_secs(60), watched.changed()).await;
-        changed.ok().map(|()| start.elapsed().as_secs())
+        let found = timeout(Duration::from_secs(60), changed([&mut watched])).await;
+        found.ok().map(|_| start.elapsed().as_secs())
     }
 
     #[tokio::test(start_paused = true)]
@@ -303,6 +320,26 @@ mod tests {
         let gone = page_noticed(|pages| fs::remove_dir_all(pages.join("Load")).unwrap());
         assert_eq!(gone.await, Some(6));
         assert_eq!(page_noticed(|_| {}).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_changed_is_told_apart_and_waited_for_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, page) = (folder.path().join("a.yml"), folder.path().join("b.md"));
+        let write = |path: &Path, text: &str| fs::write(path, text).unwrap();
+        let mut configuration = Watched::new(vec![file.clone()]).await;
+        let folders = vec![folder.path().to_owned()];
+        let mut pages = Watched::files(folders, |name| name.ends_with(".md")).await;
+        for (change, expected) in [
+            (&[&file][..], [true, false]),
+            (&[&page], [false, true]),
+            (&[&file, &page], [true, true]),
+        ] {
+            for path in change {
+                write(path, &format!("{expected:?}"));
+            }
+            assert_eq!(changed([&mut configuration, &mut pages]).await, expected);
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -328,7 +365,7 @@ mod tests {
         let mut watched = Watched::files(folders, |name| name.ends_with(".md")).await;
         fs::write(folder.path().join("7.md"), "other").unwrap();
         let start = Instant::now();
-        watched.changed().await;
+        changed([&mut watched]).await;
         assert_eq!(start.elapsed().as_secs(), 10);
     }
 
@@ -346,14 +383,14 @@ mod tests {
             }
             start.elapsed()
         };
-        let changed = async {
-            watched.changed().await;
+        let found = async {
+            changed([&mut watched]).await;
             start.elapsed()
         };
-        let (deployed, changed) = tokio::join!(deploy, changed);
+        let (deployed, found) = tokio::join!(deploy, found);
         assert_eq!(deployed.as_secs(), 30);
         // the last change was at 27
-        assert!((32..=33).contains(&changed.as_secs()), "{changed:?}");
+        assert!((32..=33).contains(&found.as_secs()), "{found:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -365,7 +402,7 @@ mod tests {
         fs::write(&file, "x").unwrap();
         watched.look().await;
         assert!(
-            timeout(Duration::from_secs(60), watched.changed())
+            timeout(Duration::from_secs(60), changed([&mut watched]))
                 .await
                 .is_err()
         );
@@ -378,7 +415,7 @@ mod tests {
         symlink(".", folder.path().join("other")).unwrap();
         let mut watched = Watched::new(vec![folder.path().to_owned()]).await;
         assert!(
-            timeout(Duration::from_secs(3), watched.changed())
+            timeout(Duration::from_secs(3), changed([&mut watched]))
                 .await
                 .is_err()
         );

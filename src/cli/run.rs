@@ -115,11 +115,14 @@ pub async fn agent(
                 running.watched.look().await;
                 running.reload(&mut agent, true).await;
             }
-            () = running.watched.changed() => {
-                tracing::info!("the configuration changed: reading it again");
-                running.reload(&mut agent, false).await;
+            [configuration, _] = agent::changed([&mut running.watched, &mut running.pages]) => {
+                if configuration {
+                    tracing::info!("the configuration changed: reading it again");
+                    running.reload(&mut agent, false).await;
+                } else {
+                    running.read_pages(&mut agent).await;
+                }
             }
-            () = running.pages.changed() => running.read_pages(&mut agent).await,
         }
     }
     tracing::info!("stopping: finishing what is under way (a second signal ends at once)");
