@@ -1,6 +1,7 @@
 //! Graphite: what it shows at an instant, and how it fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use graphite_pager::agent::fetch::window;
 use graphite_pager::alert::evaluate::{Answer, Seen};
@@ -19,6 +20,10 @@ const STEP: i64 = MINUTE;
 pub struct Graphite {
     metrics: Vec<Metric>,
     timelines: Vec<Vec<(i64, State)>>,
+    /// Metrics and targets that one alert, by group and number, is answered with.
+    returned: BTreeMap<(usize, usize), BTreeSet<(usize, usize)>>,
+    /// The metrics' legends, for the model.
+    legends: Vec<Rc<str>>,
     seed: u64,
 }
 
@@ -27,7 +32,18 @@ pub type Asked = (Option<Answer>, model::Answer);
 
 impl Graphite {
     pub fn new(scenario: &Scenario) -> Self {
+        let mut returned: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for (number, metric) in scenario.metrics.iter().enumerate() {
+            for (alert, target) in &metric.returned_by {
+                let of = returned.entry((metric.group, *alert)).or_default();
+                of.insert((number, *target));
+            }
+        }
+        let legends = scenario.metrics.iter();
+        let legends = legends.map(|metric| Rc::from(&*metric.legend)).collect();
         Self {
+            returned,
+            legends,
             metrics: scenario.metrics.clone(),
             timelines: (0..scenario.metrics.len())
                 .map(|index| scenario.timeline(index))
@@ -65,19 +81,8 @@ impl Graphite {
         let reach = window(alert, slot);
         let mut answer = Answer::default();
         let mut series = Vec::new();
-        let mut found: BTreeMap<(usize, usize), ()> = BTreeMap::new();
-        for (number, metric) in self.metrics.iter().enumerate() {
-            if metric.group != group {
-                continue;
-            }
-            for (alert_of, target) in &metric.returned_by {
-                if *alert_of != index || *target >= alert.targets.len() {
-                    continue;
-                }
-                found.insert((number, *target), ());
-            }
-        }
-        for (number, target) in found.into_keys() {
+        let returned = self.returned.get(&(group, index)).into_iter().flatten();
+        for &(number, target) in returned.filter(|(_, target)| *target < alert.targets.len()) {
             let metric = &self.metrics[number];
             if self.is_left_out(number, fault) {
                 continue;
@@ -103,7 +108,7 @@ impl Graphite {
                     target: target as u16,
                 });
                 series.push(model::Series {
-                    legend: metric.legend.clone(),
+                    legend: Rc::clone(&self.legends[number]),
                     target,
                     step: STEP,
                     points,

@@ -17,7 +17,7 @@ enum Input {
 }
 
 /// Inputs between two copies of the model.
-const APART: usize = 128;
+const APART: usize = 512;
 
 pub struct Mirror {
     live: Model,

@@ -8,6 +8,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 const MINUTE: i64 = 60_000;
 const OWN: &str = "graphite-pager";
@@ -100,7 +101,7 @@ pub struct Setup {
 /// One returned series; `target` is an index into [`Alert::targets`], a point starts its bucket.
 #[derive(Clone, Debug)]
 pub struct Series {
-    pub legend: String,
+    pub legend: Rc<str>,
     pub target: usize,
     pub step: i64,
     pub points: Vec<(i64, Option<f64>)>,
@@ -477,13 +478,13 @@ struct Seen<'a> {
 }
 
 /// Rules 2 to 4: who claims which legend, and how it reads.
-fn seen<'a>(
+fn seen<'a, 'b>(
     alerts: &'a [Alert],
     lines: &BTreeMap<String, Line>,
     slot: i64,
-    answers: &'a [Answer],
-) -> BTreeMap<&'a str, Seen<'a>> {
-    let mut seen: BTreeMap<&str, Seen> = BTreeMap::new();
+    answers: &'b [Answer],
+) -> BTreeMap<&'b str, Seen<'a>> {
+    let mut seen: BTreeMap<&'b str, Seen<'a>> = BTreeMap::new();
     let mut earlier_failed = false;
     for (index, (alert, answer)) in alerts.iter().zip(answers).enumerate() {
         let Some(answer) = answer else {
@@ -491,7 +492,7 @@ fn seen<'a>(
             continue;
         };
         for series in answer {
-            let line = lines.get(&series.legend);
+            let line = lines.get(&*series.legend);
             let theirs = line.is_some_and(|line| line.alert == index && !line.stands_in);
             let seen = seen.entry(&series.legend).or_default();
             seen.sources.insert(&alert.targets[series.target]);
@@ -510,6 +511,18 @@ fn seen<'a>(
         }
     }
     seen
+}
+
+/// Rule 10: series set to `ok` or `keep` count on neither side.
+fn counts(alert: &Alert, name: &str, line: &Line) -> bool {
+    // page silent: one that is returned counts by `no_data`, one that is not by `missing`.
+    let says = if line.missing > 0 {
+        &alert.missing
+    } else {
+        &alert.no_data
+    };
+    // page silent: a target that matches nothing counts, too few series do not.
+    !(line.stands_in && name == TOO_FEW) && matches!(says, Without::Level(_))
 }
 
 /// All that is known of one group.
@@ -561,23 +574,32 @@ impl State {
                 self.lines.remove(legend);
                 continue;
             };
-            let line = self.lines.entry(legend.to_owned()).or_default();
+            if !self.lines.contains_key(legend) {
+                self.lines.insert(legend.to_owned(), Line::default());
+            }
+            let Some(line) = self.lines.get_mut(legend) else {
+                continue;
+            };
             // page silent: the clocks of a series go on where it moves to another alert of the group.
             (line.alert, line.stands_in, line.missing) = (by, false, 0);
             // page silent: it is known from the targets that returned it last.
-            let sources = seen.sources.iter().map(|&source| source.to_owned());
             if whole {
-                line.sources.clear();
+                line.sources
+                    .retain(|source| seen.sources.contains(&**source));
             }
-            line.sources.extend(sources);
+            for source in &seen.sources {
+                if !line.sources.contains(*source) {
+                    line.sources.insert((*source).to_owned());
+                }
+            }
             line.read(reading, slot, number);
         }
-        let seen: BTreeSet<String> = seen.into_keys().map(str::to_owned).collect();
+        let seen: BTreeSet<&str> = seen.into_keys().collect();
         // page silent: what is forgotten in this evaluation is known in it.
         self.stand_ins(slot, answers);
         let alerts = &self.config.alerts;
         self.lines.retain(|legend, line| {
-            if line.stands_in || seen.contains(legend.as_str()) {
+            if line.stands_in || seen.contains(&**legend) {
                 return true;
             }
             let (alert, answered) = (&alerts[line.alert], answers[line.alert].is_some());
@@ -612,16 +634,8 @@ impl State {
     }
 
     fn count(&mut self, which: impl Fn(&Line) -> bool) {
-        let counts: Vec<(String, bool)> = self
-            .lines
-            .iter()
-            .filter(|(_, line)| which(line))
-            .map(|(name, line)| (name.clone(), self.counts(name, line)))
-            .collect();
-        for (name, counts) in counts {
-            if let Some(line) = self.lines.get_mut(&name) {
-                line.counted = counts;
-            }
+        for (name, line) in self.lines.iter_mut().filter(|(_, line)| which(line)) {
+            line.counted = counts(&self.config.alerts[line.alert], name, line);
         }
     }
 
@@ -668,14 +682,14 @@ impl State {
             TOO_FEW => alert.min_series.is_some(),
             _ => alert.targets.join(", ") == name,
         };
-        for (name, line) in &mut self.lines {
+        for (name, line) in self.lines.iter_mut().filter(|(_, line)| line.stands_in) {
             // page silent: where nobody could call for it any more, any answer will do.
             let answered = answers.iter().any(Option::is_some)
                 && alerts
                     .iter()
                     .zip(answers)
                     .all(|(alert, a)| a.is_some() || !calling(name, alert));
-            if line.stands_in && answered && !called.contains_key(name.as_str()) {
+            if answered && !called.contains_key(name.as_str()) {
                 line.read(Reading::data(Level::Ok), slot, number);
             }
         }
@@ -716,19 +730,6 @@ impl State {
         }
         line.held = None;
         line.take(level, want);
-    }
-
-    /// Rule 10: series set to `ok` or `keep` count on neither side.
-    fn counts(&self, name: &str, line: &Line) -> bool {
-        let alert = &self.config.alerts[line.alert];
-        // page silent: one that is returned counts by `no_data`, one that is not by `missing`.
-        let says = if line.missing > 0 {
-            &alert.missing
-        } else {
-            &alert.no_data
-        };
-        // page silent: a target that matches nothing counts, too few series do not.
-        !(line.stands_in && name == TOO_FEW) && matches!(says, Without::Level(_))
     }
 
     /// The alerts changed; the series are judged by the new ones from their present state.
@@ -937,12 +938,12 @@ impl Model {
 
     /// Time passed.
     pub fn time(&mut self, now: i64) {
-        self.groups.retain(|_, state| {
-            state
-                .left
-                .as_mut()
-                .is_none_or(|left| passed(left, now) < 5 * MINUTE)
-        });
+        if self.groups.values().any(|state| state.left.is_some()) {
+            self.groups.retain(|_, state| {
+                let left = state.left.as_mut();
+                left.is_none_or(|left| passed(left, now) < 5 * MINUTE)
+            });
+        }
         self.goes_on(now);
     }
 
@@ -1060,7 +1061,7 @@ impl Model {
 
     /// What is open, by group and series, in this order.
     pub fn opened(&self) -> Vec<((&str, &str), Open)> {
-        let mut open = Vec::new();
+        let mut open = Vec::with_capacity(16);
         // page silent: `(store)` and `(receiver NAME)` are critical, and what the built-in alert
         // says has no limit and joins no overflow.
         let alone = |level, since| Open {
@@ -1089,6 +1090,12 @@ impl Model {
                 let lines = state.lines.iter();
                 lines.filter_map(|(name, line)| Some((name, line.incident.as_ref()?)))
             };
+            for (more, since) in &state.overflow {
+                let members = incidents().filter(|(_, incident)| incident.inside == Some(*more));
+                if let Some(level) = members.map(|(_, incident)| incident.level).max() {
+                    open.push(((name, *more), alone(level, *since)));
+                }
+            }
             for (series, incident) in incidents() {
                 let (level, inside, since) = (incident.level, incident.inside, incident.since);
                 let incident = Open {
@@ -1097,12 +1104,6 @@ impl Model {
                     since,
                 };
                 open.push(((name, series), incident));
-            }
-            for (more, since) in &state.overflow {
-                let members = incidents().filter(|(_, incident)| incident.inside == Some(*more));
-                if let Some(level) = members.map(|(_, incident)| incident.level).max() {
-                    open.push(((name, *more), alone(level, *since)));
-                }
             }
         }
         open.sort_by_key(|(name, _)| *name);

@@ -611,15 +611,14 @@ impl Told {
         addresses: &Addresses,
         (now, wall): (i64, Timestamp),
     ) -> Verdict {
-        let listening = listening(world, incident);
-        let held = held(world, incident, wall);
+        let mut held = None;
         for policy in world.setup().policies() {
             let Some(address) = addresses.get(&policy.name) else {
                 continue;
             };
             let wanted = incident.is_open()
                 && policy.levels.contains(incident.level)
-                && listening.contains(&policy.name);
+                && routed(world, incident, policy);
             if !wanted {
                 forget(&mut watched.listening, &policy.name);
                 forget(&mut watched.due, address);
@@ -627,6 +626,7 @@ impl Told {
             }
             let listens_since = since(&mut watched.listening, &policy.name, now);
             let after = i64::try_from(policy.after.as_millis()).unwrap_or(0);
+            let held = *held.get_or_insert_with(|| is_held(world, incident, wall));
             if held || now < listens_since + after {
                 continue;
             }
@@ -701,7 +701,7 @@ impl Told {
                 .map_or(Level::Ok, |heard| heard.level);
             // taken without an answer, and its hours ended before it could be repeated
             let unsure = heard.is_some_and(|heard| heard.known == Known::Unsure);
-            if last != delivery.told && unsure && held(world, incident, wall) {
+            if last != delivery.told && unsure && is_held(world, incident, wall) {
                 if incident.is_open() {
                     may_be_open();
                 }
@@ -799,7 +799,7 @@ fn page(sending: &Sending) -> Under {
 }
 
 /// Whether nothing new is told of the incident's group at this hour.
-fn held(world: &World, incident: &Incident, wall: Timestamp) -> bool {
+fn is_held(world: &World, incident: &Incident, wall: Timestamp) -> bool {
     let mut groups = world.setup().groups.iter();
     let group = groups.find(|group| group.name == incident.group);
     group.is_none_or(|group| {
@@ -810,23 +810,13 @@ fn held(world: &World, incident: &Incident, wall: Timestamp) -> bool {
 
 /// Whether the receiver is told of the incident, as routes and fallbacks say.
 pub fn routed(world: &World, incident: &Incident, policy: &Policy) -> bool {
-    listening(world, incident).contains(&policy.name)
-}
-
-/// Everybody who is told of the incident.
-fn listening(world: &World, incident: &Incident) -> Vec<Arc<str>> {
     let setup = world.setup();
     let mut groups = setup.groups.iter();
     if !groups.any(|group| group.name == incident.group) {
-        return Vec::new();
+        return false;
     }
     let about = &incident.about;
-    let mut listening = setup.routed(
-        &incident.group,
-        &incident.series,
-        &about.labels,
-        about.notify.as_deref(),
-    );
-    listening.extend(incident.also.iter().cloned());
-    listening
+    let (group, series, notify) = (&incident.group, &incident.series, about.notify.as_deref());
+    incident.also.contains(&policy.name)
+        || setup.routes_to(&policy.name, group, series, &about.labels, notify)
 }

@@ -127,11 +127,11 @@ impl Desk {
         if self.under_way.is_some() {
             return None;
         }
-        let batch = self.world.take_batch();
+        let (batch, keys) = self.world.hand_out();
         if batch.is_empty() {
             return None;
         }
-        self.under_way = Some(batch.keys());
+        self.under_way = Some(keys);
         self.late = false;
         Some(Write {
             batch,

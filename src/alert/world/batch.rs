@@ -225,42 +225,43 @@ impl World {
 
     /// Hands out everything that changed since it was last called.
     pub fn take_batch(&mut self) -> Batch {
+        self.hand_out().0
+    }
+
+    /// The same with its keys, to be taken back by them.
+    pub fn hand_out(&mut self) -> (Batch, Dirty) {
         if self.quiet.is_over(self.ticked) {
             self.write_all();
         } else if self.quiet.is_probe_due(self.ticked) {
             self.dirty.heads.extend(self.quiet.groups.pop_first());
         }
-        let dirty = std::mem::take(&mut self.dirty);
+        let mut dirty = std::mem::take(&mut self.dirty);
         for name in &dirty.heads {
             self.quiet.groups.remove(name);
         }
-        let heads = dirty.heads.into_iter().map(|name| {
-            let head = self.groups.get(&name).map(|entry| entry.life.head.clone());
-            (name, head)
+        if !self.retired.is_empty() {
+            // receivers that are gone are told the end only while the process lives
+            let lasts = |key: &DeliveryKey| !self.retired.contains_key(&key.1);
+            dirty.deliveries.retain(lasts);
+        }
+        let heads = dirty.heads.iter().map(|name| {
+            let head = self.groups.get(name).map(|entry| entry.life.head.clone());
+            (Arc::clone(name), head)
         });
-        let known = dirty.known.into_iter().map(|(name, number)| {
-            let entry = self.groups.get(&name);
-            let page = entry.and_then(|entry| entry.life.series.page(number));
-            ((name, number), page)
+        let known = dirty.known.iter().map(|(name, number)| {
+            let entry = self.groups.get(name);
+            let page = entry.and_then(|entry| entry.life.series.page(*number));
+            ((Arc::clone(name), *number), page)
         });
-        let series = dirty.series.into_iter().map(|(group, legend)| {
-            let life = self.groups.get(&group).map(|entry| &entry.life);
-            let active = life.and_then(|life| life.series.active(&legend));
-            ((group, legend), active.cloned())
+        let series = dirty.series.iter().map(|key| {
+            let life = self.groups.get(&key.0).map(|entry| &entry.life);
+            let active = life.and_then(|life| life.series.active(&key.1));
+            (key.clone(), active.cloned())
         });
-        let incidents = dirty
-            .incidents
-            .into_iter()
-            .map(|id| (id, self.incidents.shared(&id)));
-        // receivers that are gone are told the end only while the process lives
-        let lasting = dirty
-            .deliveries
-            .into_iter()
-            .filter(|key| !self.retired.contains_key(&key.1));
-        let deliveries = lasting.map(|key| {
-            let delivery = self.deliveries.get(&key).cloned();
-            (key, delivery)
-        });
+        let incidents = dirty.incidents.iter();
+        let incidents = incidents.map(|id| (*id, self.incidents.shared(id)));
+        let deliveries = dirty.deliveries.iter();
+        let deliveries = deliveries.map(|key| (key.clone(), self.deliveries.get(key).cloned()));
         let batch = Batch {
             heads: heads.collect(),
             known: known.collect(),
@@ -274,7 +275,7 @@ impl World {
         if !batch.is_empty() {
             self.quiet.written = Some(self.ticked);
         }
-        batch
+        (batch, dirty)
     }
 
     /// The next batch is not empty, so that it shows how the store is.
