@@ -213,7 +213,7 @@ def storm(bench):
 
 def flaps(bench):
     """How the store grows: in each cycle 10 of 1,000 series breach and 10 recover."""
-    every, minutes = 1, 10
+    every, minutes = 1, 5
     work = {
         "rules": 1,
         "series": 1000,
