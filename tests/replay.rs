@@ -489,6 +489,26 @@ fn another_configuration_is_shown_as_pages_gained_lost_and_moved() {
 }
 
 #[test]
+fn two_that_read_the_same_series_otherwise_come_to_what_each_comes_to_alone() {
+    let begin = midnight(2);
+    let graphite = a_noisy_day(begin);
+    let span = (begin, begin + DAY);
+    let short = "name: Load, target: load, critical: 10, reduce: max, from: -10min";
+    let long = "name: Load, target: load, critical: 10, reduce: avg, from: -30min";
+    let alone = |alert| {
+        let found = report(&replay(&graphite, &[alert], span, &["--format", "json"]));
+        found["incidents"].as_array().unwrap().len()
+    };
+    let (one, other) = (alone(short), alone(long));
+    assert!(one > other && other > 0, "{one} and {other}");
+    let text = configuration(&graphite, &[short]);
+    let setup = replay_of(&text, span, &["--compare", "other.yml"]);
+    setup.write("other.yml", &configuration(&graphite, &[long]));
+    let printed = setup.run().stdout;
+    assert!(printed.contains(&format!("{one} -> {other}")), "{printed}");
+}
+
+#[test]
 fn a_page_shows_every_series_and_brings_nothing_from_elsewhere() {
     let begin = midnight(2);
     let graphite = a_day(begin);

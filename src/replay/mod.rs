@@ -7,7 +7,7 @@
 //!
 //! - `span.rs`: the time that is replayed
 //! - `feed.rs`, `piece.rs`, `track.rs`: targets, what they showed, windows
-//! - `player.rs`: one configuration, played
+//! - `player.rs`: one configuration, played; `readings.rs`: what several read of the same
 //! - `record.rs`, `totals.rs`, `values.rs`: what came of it
 //! - `doubts.rs`, `warnings.rs`: what makes it doubtful, and that is said
 //! - `report.rs`: what every report says; `json.rs`, `csv.rs`: those for programs;
@@ -25,6 +25,7 @@ pub mod html;
 pub mod json;
 mod piece;
 mod player;
+mod readings;
 pub mod record;
 pub mod report;
 pub mod span;
@@ -50,6 +51,7 @@ pub use warnings::{Warning, once, warnings};
 use crate::alert::Timestamp;
 use crate::graphite::Client;
 use piece::{Came, Piece};
+use readings::{Readings, TURN};
 
 /// Points of all series that are in memory at a time, as far as pieces decide it.
 const POINTS: f64 = 8e6;
@@ -119,12 +121,10 @@ pub async fn replay(
         let (piece, count) = Piece::new((from, until), feeds, came);
         answered += count;
         let stopped = || *task.stop.borrow();
-        // several are stopped at the same instant, the end of the piece
-        let alone = players.len() == 1;
-        let stop = || alone && stopped();
-        for player in players.iter_mut() {
-            reached = player.go_on(&piece, feeds, &stop);
-        }
+        reached = match &mut *players {
+            [player] => player.go_on((&piece, until), feeds, None, &stopped),
+            players => take_turns(players, &piece, feeds),
+        };
         progress(1.0, until);
         if stopped() {
             break;
@@ -135,6 +135,19 @@ pub async fn replay(
         Some(failed) if answered == 0 => Err(failed.why.clone()),
         _ => Ok(reached),
     }
+}
+
+/// Plays several over a piece; they are stopped at the same instant, its end.
+fn take_turns(players: &mut [Player], piece: &Piece, feeds: &Feeds) -> Timestamp {
+    let mut reached = piece.from;
+    while reached < piece.until {
+        reached = reached.plus(TURN).min(piece.until);
+        let mut readings = Readings::default();
+        for player in players.iter_mut() {
+            player.go_on((piece, reached), feeds, Some(&mut readings), &|| false);
+        }
+    }
+    reached
 }
 
 /// Looks at what each target shows now.

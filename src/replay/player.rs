@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::feed::{Feeds, Lane};
 use super::piece::Piece;
+use super::readings::Readings;
 use super::record::Record;
 use super::spread::Spread;
 use super::track::Cut;
@@ -66,13 +67,20 @@ impl Player {
         }
     }
 
-    /// Plays on to the end of `piece`, or until it is to stop; says how far it came.
-    pub fn go_on(&mut self, piece: &Piece, feeds: &Feeds, stop: &dyn Fn() -> bool) -> Timestamp {
-        while let Some(due) = self.play.next(piece.until) {
+    /// Plays on over `piece` to `until`, or until it is to stop; says how far it came.
+    /// Others that play over the same share `readings`.
+    pub fn go_on(
+        &mut self,
+        (piece, until): (&Piece, Timestamp),
+        feeds: &Feeds,
+        mut readings: Option<&mut Readings>,
+        stop: &dyn Fn() -> bool,
+    ) -> Timestamp {
+        while let Some(due) = self.play.next(until) {
             if stop() {
                 break;
             }
-            if let Some(report) = self.answer(&due, piece, feeds) {
+            if let Some(report) = self.answer(&due, piece, feeds, readings.as_deref_mut()) {
                 self.play.evaluated(&due, report);
             }
             self.record.add(self.play.take_happened());
@@ -92,7 +100,13 @@ impl Player {
     }
 
     /// What was answered; `None`: there is no history of the group yet.
-    fn answer(&mut self, due: &Due, piece: &Piece, feeds: &Feeds) -> Option<Report> {
+    fn answer(
+        &mut self,
+        due: &Due,
+        piece: &Piece,
+        feeds: &Feeds,
+        mut readings: Option<&mut Readings>,
+    ) -> Option<Report> {
         let group = &due.group;
         let (lane, begun) = self.lanes.get_mut(&group.name)?;
         let known = self.play.world().known(&group.name);
@@ -109,7 +123,8 @@ impl Player {
                 }
             };
             let read = (alert, targets.as_slice(), due.slot);
-            match read_all(read, piece, &mut answer, &mut record) {
+            let readings = readings.as_deref_mut();
+            match read_all(read, (piece, readings), &mut answer, &mut record) {
                 Ok(()) => {
                     any |= !answer.is_empty();
                     report.answers.push(Some(answer));
@@ -140,7 +155,7 @@ impl Player {
 /// Reads the series of all targets of an alert at a slot.
 fn read_all(
     (alert, targets, slot): (&Alert, &[usize], Timestamp),
-    piece: &Piece,
+    (piece, mut readings): (&Piece, Option<&mut Readings>),
     answer: &mut Answer,
     record: &mut dyn FnMut(&Arc<str>, Option<Value>),
 ) -> Result<(), String> {
@@ -149,9 +164,17 @@ fn read_all(
     };
     for (index, feed) in targets.iter().enumerate() {
         let target = u16::try_from(index).unwrap_or(u16::MAX);
-        for line in piece.lines(*feed, slot)? {
+        let lines = piece.lines(*feed, slot)?;
+        let read = (alert.reduce, &cut);
+        let known = readings
+            .as_deref_mut()
+            .map(|readings| readings.of((*feed, slot), read, lines));
+        for (at, line) in lines.iter().enumerate() {
             if line.is_there(&cut) {
-                let value = line.track.read(alert.reduce, &cut);
+                let value = match known {
+                    Some(values) => values.get(at).copied().flatten(),
+                    None => line.track.read(alert.reduce, &cut),
+                };
                 record(&line.legend, value);
                 let legend = &line.legend;
                 answer.take(
