@@ -131,7 +131,11 @@ impl Reader {
     }
 
     fn demo(&mut self) {
-        let mut demo = self.setup.clone().arguments(&["demo"]).start();
+        // what a test that fails leaves behind goes with its folder
+        let temporary = self.setup.folder().join("tmp");
+        std::fs::create_dir(&temporary).unwrap();
+        let setup = self.setup.clone().arguments(&["demo"]);
+        let mut demo = setup.env("TMPDIR", temporary.to_str().unwrap()).start();
         let line = demo.wait_stderr("A Graphite with this computer's metrics runs at http://");
         let (_, at) = line.rsplit_once("http://").unwrap();
         self.places.push(("127.0.0.1:9781", at.trim().to_owned()));
@@ -233,4 +237,7 @@ fn ten_minutes_with_the_readme() {
         }
     }
     assert!(count > 6, "{table}");
+    for mut running in reader.running {
+        assert!(running.stop().success());
+    }
 }
