@@ -267,7 +267,7 @@ impl Told {
             .get(&(Arc::clone(address), key.to_owned()))
             .cloned();
         let highest = before.as_ref().map_or(job.level, |page| page.highest);
-        let page = Page {
+        let opened = Page {
             level: job.level,
             highest: highest.max(job.level),
             reminder: message.reminder,
@@ -275,14 +275,16 @@ impl Told {
             known: Known::Unsure,
         };
         self.pages
-            .insert((Arc::clone(address), key.to_owned()), page);
+            .insert((Arc::clone(address), key.to_owned()), opened);
         let sure = |page: &Page| page.known != Known::Unsure && !self.confused.contains(address);
         if let Some(before) = before.filter(sure) {
             if before.level == job.level && before.reminder == message.reminder {
                 return Err(("told twice", format!("trigger of {key} at {address}")));
             }
-            // who acknowledged the lower level hears nothing of this one
-            if before.highest < job.level {
+            // who acknowledged the lower level hears nothing of this one; where a process
+            // took with it that the page was closed, nobody can know that it is another
+            let taken_back = self.rolled_back_pages.contains(&page(sending));
+            if before.highest < job.level && !taken_back {
                 return Err(("a raise that wakes nobody", format!("{key} at {address}")));
             }
         }
@@ -450,7 +452,12 @@ impl Told {
 
     fn know(&mut self, sending: &Sending, recipient: &Arc<str>, known: Known) {
         let (who, page) = (who(sending, recipient), page(sending));
-        if let Some(heard) = self.heard.get_mut(&who) {
+        // the answer to the end of one page says nothing of what is heard of another
+        let of_another =
+            |heard: &Heard| matches!(sending.job.tell, Tell::Stray(_)) && heard.id != sending.id;
+        if let Some(heard) = self.heard.get_mut(&who)
+            && !of_another(heard)
+        {
             heard.known = known;
         }
         if sending.message.key.is_some()
