@@ -123,8 +123,19 @@ impl Watched {
     }
 }
 
+/// An empty name, and not the one that all threads share.
+struct Nobody(Arc<str>);
+
+impl Default for Nobody {
+    fn default() -> Self {
+        Self(Arc::from(""))
+    }
+}
+
 #[derive(Default)]
 pub struct Told {
+    /// Who hears what is told to no single recipient.
+    nobody: Nobody,
     heard: BTreeMap<Who, Heard>,
     pages: BTreeMap<Under, Page>,
     watched: BTreeMap<IncidentId, Watched>,
@@ -303,7 +314,7 @@ impl Told {
             known: Known::Unsure,
             wants_end: sending.policy.resolved,
         };
-        self.heard.insert(who(sending, &Arc::default()), heard);
+        self.heard.insert(who(sending, &self.nobody.0), heard);
     }
 
     fn resolved(
@@ -354,7 +365,7 @@ impl Told {
         let Some(incident) = incident else {
             return;
         };
-        let last = self.heard.get_mut(&who(sending, &Arc::default()));
+        let last = self.heard.get_mut(&who(sending, &self.nobody.0));
         let Some(heard) = last.filter(|last| last.id == key) else {
             return;
         };
@@ -669,7 +680,7 @@ impl Told {
             heard.is_some_and(|heard| heard.word == "open" && heard.level == incident.level)
         };
         match policy.recipients.is_empty() {
-            true => knows(&Arc::default()),
+            true => knows(&self.nobody.0),
             false => policy.recipients.iter().all(knows),
         }
     }

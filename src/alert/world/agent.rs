@@ -227,7 +227,7 @@ impl World {
 
     /// The series of the agent's own incidents that are open.
     fn own_open(&self) -> impl Iterator<Item = &Arc<str>> {
-        let from = (Arc::clone(&self.own.alert), Arc::default());
+        let from = (Arc::clone(&self.own.alert), Arc::clone(&self.own.first));
         let named = self.named.range(from..).map(|(name, _)| name);
         named
             .take_while(|(alert, _)| *alert == self.own.alert)

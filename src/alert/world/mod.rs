@@ -143,6 +143,8 @@ struct Own {
     alert: Arc<str>,
     /// The series of a silence in numbers.
     silence: Arc<str>,
+    /// What stands before all names: not the one that all threads share.
+    first: Arc<str>,
 }
 
 impl Own {
@@ -150,6 +152,7 @@ impl Own {
         Self {
             alert: Arc::from(BUILT_IN),
             silence: Arc::from(format!("{} (no data)", setup.host)),
+            first: Arc::from(""),
         }
     }
 }

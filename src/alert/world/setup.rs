@@ -92,14 +92,13 @@ impl Setup {
         labels: &'a BTreeMap<String, String>,
         notify: Option<&'a [Arc<str>]>,
     ) -> impl Iterator<Item = &'a Arc<str>> {
-        let matching = move || {
-            let routes = self.routes.iter().filter(move |_| notify.is_none());
-            routes.filter(move |route| route.matches(alert, series, labels))
-        };
+        let routes = self.routes.iter().filter(move |_| notify.is_none());
+        let mut routes = routes.filter(move |route| route.matches(alert, series, labels));
+        let first = routes.next();
+        let is_led = notify.is_some() || first.is_some();
         let mut goes_on = true;
-        let taken =
-            matching().take_while(move |route| std::mem::replace(&mut goes_on, route.continue_));
-        let is_led = notify.is_some() || matching().next().is_some();
+        let taken = first.into_iter().chain(routes);
+        let taken = taken.take_while(move |route| std::mem::replace(&mut goes_on, route.continue_));
         let any_default = self.receivers.iter().any(|policy| policy.default);
         let rest = self.receivers.iter();
         let rest = rest.filter(move |policy| !is_led && (policy.default || !any_default));
