@@ -8,6 +8,7 @@ pub mod demo;
 pub mod docs;
 pub mod entities;
 pub mod graphite;
+pub mod heap;
 pub mod import;
 pub mod lint;
 pub mod now;

@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tls", &[]),
     ("redirect", &[]),
     ("entities", &[]),
+    ("heap", &[]),
     ("now", &["alert::Timestamp"]),
     (
         "graphite",
@@ -42,7 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "agent",
         &[
-            "alert", "config", "deliver", "graphite", "now", "secret", "store",
+            "alert", "config", "deliver", "graphite", "heap", "now", "secret", "store",
         ],
     ),
     // the agent without what it is at the edges: no clock, no task, no connection
@@ -121,7 +122,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "now", "redirect", "replay", "store", "testing", "web",
         ],
     ),
-    ("main", &["cli"]),
+    ("main", &["cli", "heap"]),
     ("lib", &[]),
 ];
 

@@ -28,6 +28,7 @@ use crate::alert::delivery::Outcome;
 use crate::alert::roster::Roster;
 use crate::alert::world::{Job, Report, Setup, World};
 use crate::deliver::text::name;
+use crate::heap;
 use crate::now::now;
 
 /// The pieces that this time is waited for in. Where the process was stopped (a
@@ -44,6 +45,12 @@ const TOGETHER: usize = 32;
 /// Changes that are logged one by one where many come at once: a storm must
 /// not hold up the first page, nor fill the disk.
 const LOGGED: usize = 100;
+
+/// Changes at once after which much memory may be free.
+const STORM: usize = 1000;
+
+/// How long after them it is given back: a storm seldom has one gust.
+const CALM: Duration = Duration::from_secs(10);
 
 /// Something that happened.
 pub enum Event {
@@ -130,6 +137,8 @@ pub struct Keeper {
     /// Counts changes that workers may want to know of.
     changes: watch::Sender<u64>,
     clock: Clock,
+    /// When much may have been freed; a start reads a whole store.
+    freed: Option<Instant>,
     /// The end of a batch that nothing waits for, and when it was begun.
     pending: Option<(oneshot::Receiver<Written>, Instant)>,
 }
@@ -151,6 +160,7 @@ impl Keeper {
             health,
             changes,
             clock,
+            freed: Some(Instant::now()),
             pending: None,
         }
     }
@@ -284,6 +294,7 @@ impl Keeper {
                     reply,
                 } = *reload;
                 self.shown = shown;
+                self.freed = Some(Instant::now());
                 for (old, new) in renamed {
                     self.desk.world.rename(&old, &new);
                 }
@@ -338,6 +349,10 @@ impl Keeper {
         self.desk.world.tick(now);
         let due = self.desk.world.is_dirty();
         self.after(due).await;
+        if self.freed.is_some_and(|at| at.elapsed() >= CALM) {
+            self.freed = None;
+            let _ = tokio::task::spawn_blocking(heap::give_back).await;
+        }
     }
 
     /// What follows every change: written, said in the log, and workers woken.
@@ -360,6 +375,9 @@ impl Keeper {
         if changes.len() > LOGGED {
             let more = changes.len() - LOGGED;
             tracing::info!("{more} more changes at once are not logged one by one");
+        }
+        if changes.len() >= STORM {
+            self.freed = Some(Instant::now());
         }
         drop(changes);
         for lost in self.desk.world.take_given_up() {
