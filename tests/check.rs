@@ -236,6 +236,24 @@ fn an_alert_can_be_asked_for_by_name() {
 }
 
 #[test]
+fn failed_fetches_are_said_in_the_order_of_the_file() {
+    let graphite = four();
+    graphite.fail_target("fails", Failure::Hang);
+    graphite.fail_target("fine", Failure::status(500));
+    let done = check(&graphite, &[FAILS, FINE], &[]);
+    let lines: Vec<&str> = done
+        .stderr
+        .lines()
+        .filter(|l| l.contains("error:"))
+        .collect();
+    assert_eq!(lines.len(), 2, "{}", done.stderr);
+    assert!(
+        lines[0].contains("`Fails`") && lines[1].contains("`Fine`"),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn an_alert_that_is_not_there_is_unknown() {
     let graphite = four();
     let done = check(&graphite, &[FINE], &["Fnie"]);

@@ -67,6 +67,8 @@ struct Judged {
     readings: Vec<Reading>,
     /// What `Reading::source` counts.
     targets: Vec<String>,
+    /// What could not be fetched, in words.
+    errors: Vec<String>,
 }
 
 impl Judged {
@@ -133,20 +135,25 @@ async fn judge_all(client: &Client, groups: &[Arc<Group>], worst: &mut Worst) ->
         progress.show(done as f64 / all as f64, &what);
     }
     progress.end();
-    judged.into_values().collect()
+    let judged: Vec<Judged> = judged.into_values().collect();
+    for error in judged.iter().flat_map(|judged| &judged.errors) {
+        eprintln!("{error}");
+    }
+    judged
 }
 
 fn judge(group: &Arc<Group>, fetched: Fetched, slot: Timestamp, worst: &mut Worst) -> Judged {
-    for failure in &fetched.failures {
-        worst.unknown = true;
-        eprintln!(
+    worst.unknown |= !fetched.failures.is_empty();
+    let errors = fetched.failures.iter().map(|failure| {
+        format!(
             "error: {}: alert `{}`, target `{}`: {}",
             failure.place,
             text::clean(&group.name),
             text::clean(&failure.target),
             text::clean(&failure.error.to_string())
-        );
-    }
+        )
+    });
+    let errors = errors.collect();
     let mut life = Life::default();
     let evaluated = evaluate(group, &mut life, fetched.report.answers, slot, true);
     for reading in &evaluated.readings {
@@ -157,6 +164,7 @@ fn judge(group: &Arc<Group>, fetched: Fetched, slot: Timestamp, worst: &mut Wors
         group: Arc::clone(group),
         readings: evaluated.readings,
         targets: sources.map(|source| source.target).collect(),
+        errors,
     }
 }
 
