@@ -16,6 +16,7 @@ pub mod play;
 pub mod redirect;
 pub mod replay;
 pub mod secret;
+pub mod serving;
 pub mod store;
 pub mod testing;
 pub mod tls;

@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("redirect", &[]),
     ("entities", &[]),
     ("heap", &[]),
+    ("serving", &[]),
     ("now", &["alert::Timestamp"]),
     (
         "graphite",
@@ -97,6 +98,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "deliver::text",
             "entities",
             "redirect",
+            "serving",
         ],
     ),
     // text in, text out; what it writes, the reader of configurations reads back
@@ -112,7 +114,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "graphite",
         ],
     ),
-    ("web", &["agent::Health", "alert", "now"]),
+    ("web", &["agent::Health", "alert", "now", "serving"]),
     // the agent meets it over HTTP, like any other Graphite
     ("demo", &["now"]),
     (

@@ -26,6 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::site::{self, Answer, Source};
+use crate::serving;
 
 /// Connections that are open at once.
 const CONNECTIONS: usize = 64;
@@ -35,8 +36,6 @@ const LASTS: Duration = Duration::from_secs(60);
 const AT_ONCE: usize = 4;
 /// How long one may take, its waiting included.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long open connections are waited for at the end.
-const LINGER: Duration = Duration::from_secs(1);
 
 const STYLE: &str = include_str!("site.css");
 /// What a page may do: be looked at.
@@ -49,7 +48,7 @@ const POLICY_OF_PICTURES: &str =
 pub type Read = Arc<dyn Fn() -> Source + Send + Sync>;
 
 /// Shows what `read` gives until `stop` becomes true.
-pub async fn serve(listener: TcpListener, read: Read, mut stop: watch::Receiver<bool>) {
+pub async fn serve(listener: TcpListener, read: Read, stop: watch::Receiver<bool>) {
     let is_loopback = listener.local_addr().is_ok_and(|at| at.ip().is_loopback());
     let pages = Pages {
         read,
@@ -64,17 +63,7 @@ pub async fn serve(listener: TcpListener, read: Read, mut stop: watch::Receiver<
         listener,
         room: Arc::new(Semaphore::new(CONNECTIONS)),
     };
-    let mut stopped = stop.clone();
-    let server = axum::serve(guarded, routes).with_graceful_shutdown(async move {
-        let _ = stopped.wait_for(|stop| *stop).await;
-    });
-    let mut server = std::pin::pin!(server.into_future());
-    tokio::select! {
-        _ = &mut server => return,
-        _ = stop.wait_for(|stop| *stop) => {}
-    }
-    // a browser that keeps its connection must not hold up the end
-    let _ = timeout(LINGER, server).await;
+    serving::serve(guarded, routes, stop).await;
 }
 
 #[derive(Clone)]
