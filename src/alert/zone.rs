@@ -330,6 +330,20 @@ mod tests {
         assert!(names.len() > 500 && names.iter().all(|name| name.parse::<Zone>().is_ok()));
     }
 
+    /// Zones whose past was corrected between the editions of tzdata that the two
+    /// libraries have; of all others the past is the same.
+    const CORRECTED: [&str; 9] = [
+        "America/Bogota",
+        "America/Ensenada",
+        "America/Santa_Isabel",
+        "America/Tijuana",
+        "Asia/Tehran",
+        "Europe/Chisinau",
+        "Europe/Tiraspol",
+        "Iran",
+        "Mexico/BajaNorte",
+    ];
+
     proptest! {
         /// The same as another library with tables of its own, over the years whose
         /// rules had been decided when both were released.
@@ -339,9 +353,8 @@ mod tests {
             at in 0_i64..1_760_000_000,
         ) {
             let at = Timestamp::from_secs(at);
-            let Ok(ours) = zone.name().parse::<Zone>() else {
-                return Ok(());
-            };
+            prop_assume!(!CORRECTED.contains(&zone.name()));
+            let ours = of(zone);
             let shown = at.to_utc().unwrap().with_timezone(&zone).naive_local();
             prop_assert_eq!(local(&ours, at), Some(shown));
             let both = zone.from_local_datetime(&shown);

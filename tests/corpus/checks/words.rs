@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use graphite_pager::alert::condition::{Conditions, Direction, Written, conditions};
+use graphite_pager::alert::zone::local;
 use graphite_pager::alert::{
     Active, Exclude, Reduce, Schedule, Target, TimeSpec, Timestamp, Zone, duration,
 };
@@ -222,6 +223,12 @@ pub fn schedule(data: &[u8]) {
         .parse::<i64>()
         .unwrap_or(1_774_700_000)
         .clamp(100_000_000, 4_090_000_000);
+    // rules that changed of late are in one of the two only; `zone.rs` holds the rest
+    let mut minutes = (at / 60 - AROUND..at / 60 + 8 * 24 * 60).step_by(15);
+    let ours_shows = |minute: i64| local(&ours, Timestamp::from_secs(minute * 60));
+    if !minutes.all(|minute| ours_shows(minute) == Some(shown(zone, minute))) {
+        return;
+    }
     match (
         Schedule::cron(expression, ours.clone()),
         Crontab::parse(expression),
