@@ -16,7 +16,7 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use graphite_pager::agent::compose::{Shown, compose};
@@ -35,6 +35,10 @@ use support::smtp::{Manners, Smtp};
 use support::{DEADLINE, poll};
 
 use url::Url;
+
+/// Most storms are worked out by their test, each as fast as a processor can; the
+/// one whose time counts is alone.
+static PROCESSORS: RwLock<()> = RwLock::new(());
 
 const MINUTE: i64 = 60;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -269,6 +273,7 @@ fn alerts(count: usize, settings: &str) -> String {
 
 #[test]
 fn ten_thousand_that_breach_and_recover_at_once_are_ten_pages_and_one_for_the_rest() {
+    let _shared = PROCESSORS.read();
     let mut agent = Agent::start(&alerts(1, ", recover_for: 0"));
     let names = names(10_000);
     agent.run(MINUTE, |_, _| Some(all(&names, Some(1.0))));
@@ -305,6 +310,7 @@ fn ten_thousand_that_breach_and_recover_at_once_are_ten_pages_and_one_for_the_re
 
 #[test]
 fn what_is_told_of_the_rest_is_not_told_again_as_it_grows_unless_it_gets_worse() {
+    let _shared = PROCESSORS.read();
     let mut agent = Agent::start(&alerts(1, ""));
     let names = names(3010);
     let bad = |count: usize, value: f64| {
@@ -339,6 +345,7 @@ fn what_is_told_of_the_rest_is_not_told_again_as_it_grows_unless_it_gets_worse()
 
 #[test]
 fn a_thousand_that_flap_with_every_evaluation_of_a_day_are_told_once() {
+    let _shared = PROCESSORS.read();
     let mut agent = Agent::start(&alerts(1, ""));
     let names = names(1000);
     let mut evaluations = 0;
@@ -362,6 +369,7 @@ fn a_thousand_that_flap_with_every_evaluation_of_a_day_are_told_once() {
 
 #[test]
 fn a_thousand_that_flap_each_in_a_time_of_its_own_are_told_once() {
+    let _shared = PROCESSORS.read();
     let mut agent = Agent::start(&alerts(1, ""));
     let names = names(1000);
     agent.run(4 * 60 * MINUTE, |_, at| {
@@ -383,6 +391,7 @@ fn a_thousand_that_flap_each_in_a_time_of_its_own_are_told_once() {
 
 #[test]
 fn who_wants_no_patience_gets_at_most_eleven_pages_with_each_evaluation() {
+    let _shared = PROCESSORS.read();
     let mut agent = Agent::start(&alerts(1, ", recover_for: 0"));
     let names = names(1000);
     agent.run(60 * MINUTE, |_, at| {
@@ -401,6 +410,7 @@ fn who_wants_no_patience_gets_at_most_eleven_pages_with_each_evaluation() {
 
 #[test]
 fn two_hundred_alerts_that_fail_with_graphite_are_one_page() {
+    let _shared = PROCESSORS.read();
     let mut agent = Agent::start(&alerts(200, ""));
     let names = names(20);
     let mut burning = all(&names, Some(1.0));
@@ -437,6 +447,7 @@ fn two_hundred_alerts_that_fail_with_graphite_are_one_page() {
 
 #[test]
 fn a_relay_that_stalls_is_one_page_that_says_how_much_is_silent() {
+    let _shared = PROCESSORS.read();
     let mut agent = Agent::start(&alerts(60, ""));
     let names = names(40);
     agent.run(5 * MINUTE, |_, _| Some(all(&names, Some(1.0))));
@@ -463,6 +474,7 @@ fn a_relay_that_stalls_is_one_page_that_says_how_much_is_silent() {
 
 #[test]
 fn a_backend_that_loses_a_quarter_of_every_glob_is_one_page() {
+    let _shared = PROCESSORS.read();
     let mut agent = Agent::start(&alerts(60, ""));
     let names = names(40);
     agent.run(10 * MINUTE, |_, _| Some(all(&names, Some(1.0))));
@@ -483,6 +495,7 @@ fn a_backend_that_loses_a_quarter_of_every_glob_is_one_page() {
 
 #[test]
 fn half_of_a_fleet_that_is_replaced_at_once_is_one_page() {
+    let _shared = PROCESSORS.read();
     let mut agent = Agent::start(&alerts(10, ""));
     let names = names(60);
     agent.run(10 * MINUTE, |_, _| Some(all(&names[..40], Some(1.0))));
@@ -503,6 +516,7 @@ fn half_of_a_fleet_that_is_replaced_at_once_is_one_page() {
 
 #[test]
 fn a_fleet_replaced_host_by_host_is_four_pages_an_alert_and_none_where_missing_is_ok() {
+    let _shared = PROCESSORS.read();
     for (settings, alone) in [("", 4), (", missing: ok", 0)] {
         let mut agent = Agent::start(&alerts(10, settings));
         let names = names(60);
@@ -539,6 +553,7 @@ const MEMORY: u64 = if cfg!(debug_assertions) {
 
 #[test]
 fn a_hundred_thousand_that_breach_and_recover_page_soon_and_in_little_memory() {
+    let _alone = PROCESSORS.write();
     let graphite = Graphite::start();
     let name = |n: usize| format!("servers.rack-{:03}.host-{n:06}.loadavg.05", n % 100);
     let all = |value: f64| {

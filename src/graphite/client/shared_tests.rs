@@ -633,11 +633,13 @@ async fn server_that_does_json_alone_is_shared_too() {
 
 #[tokio::test]
 async fn large_target_goes_alone() {
-    let fake = Fake::start(|request| {
+    // few points of many bytes: what is read slowly goes alone as well
+    let large = vec!["1.000000000000000000"; 60_000].join(",");
+    let fake = Fake::start(move |request| {
         let line = |(target, prefix): &(String, String)| {
             let values = match target.as_str() {
-                "large" => vec!["1.0"; 300_000].join(","),
-                _ => "1.0".to_owned(),
+                "large" => large.as_str(),
+                _ => "1.0",
             };
             format!("{prefix}{target},60,120,60|{values}\n")
         };
