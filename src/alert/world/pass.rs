@@ -306,9 +306,11 @@ impl World {
             }
         }
         let key = (Arc::clone(group), Arc::clone(legend));
-        if before.silent != after.silent {
+        // since when it lacks data as well: a clock that is set back moves that
+        let silent = after.is_silent();
+        if before.is_silent() != silent {
             self.silence_changed = true;
-            match after.is_silent() {
+            match silent {
                 Some(how) => drop(self.silent.insert(key.clone(), how)),
                 None => drop(self.silent.remove(&key)),
             }

@@ -286,6 +286,30 @@ fn ten_minutes_after_fewer_than_ten_are_left_these_open_their_own() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_makes_no_fewer_of_them() {
+    let early = alert("Early", "all");
+    let late = Alert {
+        no_data_for: 120 * MINUTE,
+        ..alert("Late", "all")
+    };
+    let mut bench = Bench::new(vec![early, late]);
+    let mut minute_of = |minute, value| {
+        bench.answer(minute, "Early", &many("e", 8, value));
+        bench.answer(minute, "Late", &many("l", 4, value));
+        bench.tick(minute);
+    };
+    minute_of(0, "1");
+    for minute in 1..=10 {
+        minute_of(minute, "_");
+    }
+    // four of the twelve are not due yet, and began together with the others
+    for minute in -50..=-30 {
+        minute_of(minute, "_");
+    }
+    assert_eq!(bench.open(), [format!("graphite-pager/{SILENCE} no_data")]);
+}
+
+#[test]
 fn ten_again_within_these_ten_minutes_stay_together() {
     let mut bench = load();
     falls_silent(&mut bench, "Load", 12, 0);
