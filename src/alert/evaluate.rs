@@ -223,6 +223,7 @@ pub fn evaluate(
         complete,
         sources,
         excluded: HashSet::new(),
+        there: HashSet::new(),
         returned: 0,
         twice: None,
         out: Evaluated::default(),
@@ -295,6 +296,9 @@ struct Pass<'a> {
     sources: Vec<Vec<u16>>,
     /// Legends that an alert left out; later alerts leave them alone too.
     excluded: HashSet<Arc<str>>,
+    /// Legends that their own alert excludes and a later one returned, which may
+    /// not judge them now.
+    there: HashSet<Arc<str>>,
     /// How many of the known series were returned.
     returned: usize,
     /// Where the reading of a legend stands, once a legend has come twice.

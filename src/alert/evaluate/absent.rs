@@ -124,10 +124,18 @@ impl Pass<'_> {
             }
             return;
         }
+        // to leave out what nobody returned needs no answer of other alerts
+        let answered = owner.is_some_and(|index| matches!(answers.get(index), Some(Some(_))));
+        if answered
+            && !self.there.contains(legend)
+            && let Some(pattern) = alert.and_then(|alert| alert.exclude.excluded_by(legend))
+        {
+            self.exclude(life, legend, pattern);
+            return;
+        }
         if !self.complete {
             // nothing vanishes now, but for its own alert this was a slot without
             // data: its target counts as answered
-            let answered = owner.is_some_and(|index| matches!(answers.get(index), Some(Some(_))));
             let lasts = known.active.is_some_and(|is| is.last_data.is_none());
             if answered
                 && lasts
@@ -136,10 +144,6 @@ impl Pass<'_> {
                 active.last_data = Some(place.answered);
                 self.out.touched.push(Arc::clone(legend));
             }
-            return;
-        }
-        if let Some(pattern) = alert.and_then(|alert| alert.exclude.excluded_by(legend)) {
-            self.exclude(life, legend, pattern);
             return;
         }
         let (missing, missing_for, forget_after) = match (alert, group.alerts.first()) {

@@ -66,11 +66,32 @@ impl Pass<'_> {
         let theirs = || known.is_some_and(|known| self.owner(known.source) == Some(index));
         if earlier_failed && !theirs() {
             // an earlier alert may claim it as soon as it is answered again
+            if let Some(source) = known.map(|known| known.source) {
+                self.is_there(life, seen.legend, source);
+            }
             return;
         }
         match alert.exclude.excluded_by(seen.legend) {
             Some(pattern) => self.exclude(life, &Arc::from(seen.legend), pattern),
             None => self.judge(life, (index, alert), seen, found),
+        }
+    }
+
+    /// A known series was returned, though nobody may judge it now: it is not
+    /// missing, and should it be so again, that begins anew.
+    fn is_there(&mut self, life: &mut Life, legend: &str, source: u16) {
+        let alert = self.owner(source).and_then(|at| self.group.alerts.get(at));
+        if alert.is_some_and(|alert| alert.exclude.excluded_by(legend).is_some()) {
+            self.there.insert(Arc::from(legend));
+        }
+        // to change it, even to the same, may copy it
+        let active = life.series.active(legend);
+        if active.is_none_or(|active| active.missing.is_none()) {
+            return;
+        }
+        if let Some(active) = life.series.changed_active(legend) {
+            active.missing = None;
+            self.out.touched.push(Arc::from(legend));
         }
     }
 

@@ -234,6 +234,44 @@ fn a_later_alert_excludes_nothing_of_an_earlier_one_that_fails() {
 }
 
 #[test]
+fn a_gone_series_is_excluded_while_another_alert_of_its_group_fails() {
+    let load = |entries: &[&str]| {
+        let later = excluding(alert("Load", "all"), entries);
+        group(vec![alert("Load", "special"), later])
+    };
+    let mut life = Life::default();
+    judge(&load(&[]), &mut life, 1, &[Some("a=5"), Some("b=50 c=50")]);
+    judge(&load(&[]), &mut life, 2, &[Some("a=5"), Some("")]);
+    let slot = Timestamp::from_secs(180);
+    let given = answers(&[None, Some("")]);
+    let evaluated = evaluate(&load(&["b"]), &mut life, given, slot, true);
+    let dropped: Vec<_> = evaluated.dropped.iter().map(|d| &*d.legend).collect();
+    assert_eq!(dropped, ["b"]);
+    // while its own fails, nobody knows whether an earlier one claims it
+    let given = answers(&[Some("a=5"), None]);
+    let evaluated = evaluate(&load(&["c"]), &mut life, given, slot, true);
+    assert!(evaluated.dropped.is_empty(), "{evaluated:?}");
+}
+
+#[test]
+fn a_series_that_a_later_alert_returns_is_not_excluded_by_its_own_while_an_earlier_one_fails() {
+    let load = |entries: &[&str]| {
+        let own = excluding(alert("Load", "some"), entries);
+        group(vec![alert("Load", "special"), own, alert("Load", "all")])
+    };
+    let mut life = Life::default();
+    let given = [Some(""), Some("a=50"), Some("a=50")];
+    judge(&load(&[]), &mut life, 1, &given);
+    let slot = Timestamp::from_secs(120);
+    let given = answers(&[None, Some(""), Some("a=50")]);
+    let evaluated = evaluate(&load(&["a"]), &mut life, given, slot, true);
+    assert!(evaluated.dropped.is_empty(), "{evaluated:?}");
+    let given = [Some(""), Some(""), Some("a=50")];
+    let found = judge(&load(&["a"]), &mut life, 3, &given);
+    assert_eq!(found[0], "a by 2: critical");
+}
+
+#[test]
 fn a_known_series_that_is_excluded_is_dropped_with_the_entry_in_words() {
     let mut life = Life::default();
     judge(
@@ -486,6 +524,27 @@ fn a_slot_that_comes_again_is_one_answer_without_a_series() {
         assert_eq!(found[1], "a by 0: ignored", "{minute}");
     }
     let found = judge(&group, &mut life, 3, &[Some("b=5")]);
+    assert_eq!(found[1], "a by 0: without: no_data at once");
+}
+
+#[test]
+fn a_series_that_comes_back_while_nobody_may_judge_it_is_missing_no_longer() {
+    let mut judged = alert("Load", "special");
+    judged.missing_for = 2 * MINUTE;
+    judged.forget_after = 2 * MINUTE;
+    let group = group(vec![judged, alert("Load", "all")]);
+    let mut life = Life::default();
+    judge(&group, &mut life, 0, &[Some("a=5"), Some("b=5")]);
+    for minute in 1..=3 {
+        judge(&group, &mut life, minute, &[Some(""), Some("b=5")]);
+    }
+    // the first alert, whose it is, fails, and the second returns it
+    judge(&group, &mut life, 4, &[None, Some("a=5 b=5")]);
+    for minute in 5..=6 {
+        let found = judge(&group, &mut life, minute, &[Some(""), Some("b=5")]);
+        assert_eq!(found, ["b by 1: ok", "a by 0: ignored"], "{minute}");
+    }
+    let found = judge(&group, &mut life, 7, &[Some(""), Some("b=5")]);
     assert_eq!(found[1], "a by 0: without: no_data at once");
 }
 
