@@ -62,9 +62,10 @@ struct Turning<'a> {
 impl World {
     /// Whether the present configuration has this very group.
     pub fn asks(&self, group: &Arc<Group>) -> bool {
-        let present = self
-            .groups
-            .get(&group.name)
+        let entry = self.groups.get(&group.name);
+        // one that left is known until its incidents end, and asked for nothing more
+        let present = entry
+            .filter(|entry| entry.is_asked())
             .and_then(|entry| entry.group.as_ref());
         present.is_some_and(|present| Arc::ptr_eq(present, group) || present == group)
     }

@@ -81,6 +81,14 @@ impl Bench {
         self.world.reload(setup, &BTreeSet::new(), true, at(minute));
     }
 
+    /// One alert leaves the files, without SIGHUP; answers to it may still come.
+    pub fn leaves(&mut self, minute: i64, name: &str) {
+        self.setup.groups.retain(|group| *group.name != *name);
+        let setup = self.setup.clone();
+        self.world
+            .reload(setup, &BTreeSet::new(), false, at(minute));
+    }
+
     /// A new process with what was written by the old one.
     pub fn restart(&mut self, minute: i64) {
         self.write();

@@ -61,6 +61,21 @@ fn a_series_that_is_excluded_resolves_and_says_so() {
 }
 
 #[test]
+fn an_answer_for_an_alert_that_left_meanwhile_opens_nothing() {
+    let mut bench = Bench::new(vec![alert("Load", "all"), alert("Disk", "all")]);
+    bench.answer(0, "Load", "a=1 b=30");
+    bench.answer(0, "Disk", "d=1");
+    bench.events();
+    bench.leaves(1, "Load");
+    // it was asked for before
+    bench.answer(1, "Load", "a=30 b=1");
+    assert!(bench.events().is_empty());
+    bench.tick(6);
+    let reason = "b resolved ok: its alert left the configuration";
+    assert_eq!(bench.events(), [reason]);
+}
+
+#[test]
 fn an_excluded_series_that_is_let_in_again_is_judged_anew() {
     let mut bench = Bench::new(vec![excluding(alert("Load", "all"), &["a"])]);
     bench.answer(0, "Load", "a=30");
