@@ -1329,7 +1329,7 @@ impl<'s> Day<'s> {
                 };
                 let Some(composed) = composed else { return };
                 let (address, policy) = (Arc::clone(&teller.address), teller.policy.clone());
-                let sending = Sending::new(address, policy, *job, composed.message);
+                let sending = Sending::new(address, policy, *job, composed.message, life);
                 self.send(name, sending, waited);
             }
         }

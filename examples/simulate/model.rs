@@ -89,6 +89,17 @@ pub struct Group {
     pub name: String,
     pub alerts: Vec<Alert>,
     pub every: i64,
+    /// One of its slots; all others are whole periods from it.
+    pub one_slot: i64,
+}
+
+impl Group {
+    /// How many slots lie after `from`, up to `to`. page silent: they are those of the present
+    /// schedule, also where `from` is a slot of one before it.
+    fn slots(&self, from: i64, to: i64) -> i64 {
+        let number = |at: i64| (at - self.one_slot).div_euclid(self.every.max(1));
+        number(to) - number(from)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -551,11 +562,10 @@ impl State {
         slot: i64,
         answers: &[Answer],
     ) -> Vec<(bool, Reverse<Level>, String, bool)> {
-        let every = self.config.every.max(1);
         // page silent: after the clock was set back the next slot is the next slot.
         self.number += match self.last_slot {
             Some(last) if last == slot => 0,
-            Some(last) => ((slot - last) / every).max(1),
+            Some(last) => self.config.slots(last, slot).max(1),
             None => 1,
         };
         self.last_slot = Some(slot);
@@ -844,7 +854,7 @@ impl Model {
             let (Some(since), Some(last)) = (&mut state.failing_since, state.last_slot) else {
                 continue;
             };
-            if (now - last).div_euclid(state.config.every.max(1)) > 3 {
+            if state.config.slots(last, now) > 3 {
                 *since = now;
             } else {
                 lasts = true;
@@ -1157,6 +1167,7 @@ mod tests {
             name: (*name).into(),
             alerts: alerts.clone(),
             every: MINUTE,
+            one_slot: START,
         };
         Setup {
             groups: groups.iter().map(group).collect(),
@@ -1777,6 +1788,18 @@ mod tests {
             model.evaluated("Load", minute(n), &bad(n), minute(n));
             assert_eq!(shown(&model, "Load", "web-1"), expected, "{n}");
         }
+    }
+
+    #[test]
+    fn slots_are_those_of_the_present_schedule_also_after_a_slot_of_one_before() {
+        let group = Group {
+            every: 60 * MINUTE,
+            one_slot: minute(7),
+            ..Group::default()
+        };
+        assert_eq!(group.slots(minute(7), minute(4 * 60 + 7)), 4);
+        assert_eq!(group.slots(minute(-8), minute(4 * 60 + 7)), 5);
+        assert_eq!(group.slots(minute(7), minute(60)), 0);
     }
 
     #[test]

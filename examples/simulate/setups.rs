@@ -12,7 +12,7 @@ use graphite_pager::alert::receiver::{Policy, Route};
 use graphite_pager::alert::world::Setup;
 use graphite_pager::alert::{
     Alert, Docs, Exclude, GraphLink, Group, Level, Levels, Reduce, Schedule, Target, TimeSpec,
-    WithoutData, Zone,
+    Timestamp, WithoutData, Zone,
 };
 
 use super::chance::Chance;
@@ -30,6 +30,9 @@ pub struct Configured {
 
 /// Names of the receivers, in order.
 pub const RECEIVERS: [&str; 5] = ["oncall", "pages", "mail", "chat", "boss"];
+
+/// An instant before all days, in seconds since the epoch.
+const SOME_TIME: i64 = 1_700_000_000;
 
 /// Graphite's host.
 pub const HOST: &str = "graphite.example";
@@ -124,7 +127,7 @@ fn groups(seed: u64, edit: Edit) -> Vec<Pair> {
         _ => 10,
     };
     let mut chance = Chance::new(seed, purpose);
-    // slots stay as they are: an edit of thresholds is not one of schedules
+    // slots stay as they are, those of the rarest group aside: most edits are none of schedules
     let mut pace = Chance::new(seed, 12);
     let every = |pace: &mut Chance, choice: &[i64]| pace.of(choice) * SECOND;
     let swapped = edit == Edit::Targets;
@@ -178,6 +181,8 @@ fn group(name: &str, every: i64, cron: Option<&str>, alerts: Vec<(Alert, model::
         Some(expression) => Schedule::cron(expression, Zone::UTC),
         None => Schedule::every(span(every), name),
     };
+    let schedule = schedule.expect("a schedule");
+    let one_slot = schedule.latest_at(Timestamp::from_secs(SOME_TIME));
     let active = (name == "Queue" && every == 600 * SECOND).then(|| {
         Active::parse(
             "Mon-Sat 07:00-21:00",
@@ -189,13 +194,14 @@ fn group(name: &str, every: i64, cron: Option<&str>, alerts: Vec<(Alert, model::
         Arc::new(Group {
             name: Arc::from(name),
             alerts,
-            schedule: schedule.expect("a schedule"),
+            schedule,
             active,
         }),
         model::Group {
             name: name.to_owned(),
             alerts: models,
             every,
+            one_slot: one_slot.expect("a slot").as_millis(),
         },
     )
 }

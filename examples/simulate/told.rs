@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use graphite_pager::alert::delivery::{Outcome, Tell};
 use graphite_pager::alert::incident::{Incident, IncidentId, Subject};
@@ -25,6 +26,9 @@ pub use timely::Time;
 /// Nobody is told later than this after the last thing that kept it from them:
 /// a permanent refusal by SMTP is tried again every quarter of an hour.
 const LATEST: i64 = 17 * MINUTE;
+
+/// How long the page before a raise may stay open once that is accepted.
+const JUST_NOW: Duration = Duration::from_secs(60);
 
 /// What may follow an incident's key: a raise, and what begins anew after an end
 /// that may have been taken, have one of their own.
@@ -63,6 +67,8 @@ struct Heard {
     known: Known,
     /// Whether its receiver is told ends.
     wants_end: bool,
+    /// Which process sent it.
+    life: u64,
 }
 
 /// Where receivers are, by their names.
@@ -84,6 +90,8 @@ struct Page {
     /// When it was last triggered.
     at: i64,
     known: Known,
+    /// Which process did that.
+    life: u64,
 }
 
 /// What is to be seen of an incident at those who are told of it.
@@ -168,10 +176,12 @@ pub struct Sending {
     pub message: Message,
     /// What makes a repeated message the same one.
     pub id: String,
+    /// Which process sends it.
+    pub life: u64,
 }
 
 impl Sending {
-    pub fn new(address: Arc<str>, policy: Policy, job: Job, message: Message) -> Self {
+    pub fn new(address: Arc<str>, policy: Policy, job: Job, message: Message, life: u64) -> Self {
         let id = match &message.key {
             Some(Key::Trigger(key) | Key::Resolve(key)) => key.clone(),
             None => email::id(&message),
@@ -182,6 +192,7 @@ impl Sending {
             job,
             message,
             id,
+            life,
         }
     }
 
@@ -284,12 +295,18 @@ impl Told {
             reminder: message.reminder,
             at: now,
             known: Known::Unsure,
+            life: sending.life,
         };
-        self.pages
-            .insert((Arc::clone(address), key.to_owned()), opened);
+        let under = (Arc::clone(address), key.to_owned());
+        self.pages.insert(under.clone(), opened);
         let sure = |page: &Page| page.known != Known::Unsure && !self.confused.contains(address);
         if let Some(before) = before.filter(sure) {
             if before.level == job.level && before.reminder == message.reminder {
+                if sending.life < before.life {
+                    // what a process had sent when it was killed comes after the same of the next
+                    self.pages.insert(under, before);
+                    return Ok(());
+                }
                 return Err(("told twice", format!("trigger of {key} at {address}")));
             }
             // who acknowledged the lower level hears nothing of this one; where a process
@@ -313,6 +330,7 @@ impl Told {
             at: now,
             known: Known::Unsure,
             wants_end: sending.policy.resolved,
+            life: sending.life,
         };
         self.heard.insert(who(sending, &self.nobody.0), heard);
     }
@@ -398,6 +416,7 @@ impl Told {
             at: now,
             known: Known::Unsure,
             wants_end: sending.policy.resolved,
+            life: sending.life,
         };
         let words = || {
             format!(
@@ -412,6 +431,11 @@ impl Told {
         let same = (before.level, before.word, before.reminder)
             == (heard.level, heard.word, heard.reminder);
         if same && before.known != Known::Unsure {
+            if heard.life < before.life && heard.id == before.id {
+                // what a process had sent when it was killed comes after the same of the next
+                self.heard.insert(who(sending, recipient), before);
+                return Ok(());
+            }
             return Err(("told twice", words()));
         }
         if same && before.event == heard.event && before.id != heard.id {
@@ -751,6 +775,16 @@ impl Told {
                     return Err(("a page is not open", format!("{key} at {address}")));
                 }
                 pages.insert((Arc::clone(address), key));
+                // a raise was accepted just now: the page whose place it takes is resolved
+                // next, after all that is more urgent
+                if delivery.told_at.is_some_and(|at| wall < at.plus(JUST_NOW)) {
+                    for level in &delivery.sent {
+                        let suffix = Some(*level).filter(|level| *level != Level::Ok);
+                        let (instance, series) = (&incident.instance, &incident.series);
+                        let key = links::dedup_key(instance, &incident.group, series, suffix);
+                        pages.insert((Arc::clone(address), key));
+                    }
+                }
             }
         }
         // nobody believes in anything else
