@@ -26,6 +26,8 @@ class Bench:
     def __init__(self, agent, server, folder, chosen):
         self.agent, self.server = agent, server
         self.cycles, self.format = chosen.cycles, chosen.format
+        # `None`: as the agent pleases; an older release does not know the key
+        self.gzip = None
         # not in memory, as a temporary folder may be: stores are real files
         self.folder = tempfile.mkdtemp(prefix="run-", dir=folder)
 

@@ -11,8 +11,9 @@ from processes import ROOT
 GOALS = {"S1": 0.03, "S2": 0.01, "S3": 0.10, "S4": 0.06}
 
 
-def begin(agent):
+def begin(agent=None):
     """The frame of all results: what was measured, where, when."""
+    size = {"binary_mb": round(os.path.getsize(agent) / 1e6, 2)} if agent else {}
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": said("git", "-C", ROOT, "describe", "--always", "--dirty", "--abbrev=10"),
@@ -22,7 +23,7 @@ def begin(agent):
             "kernel": platform.release(),
             "load": os.getloadavg()[0],
         },
-        "binary_mb": round(os.path.getsize(agent) / 1e6, 2),
+        **size,
         "works": {},
     }
 

@@ -19,8 +19,9 @@ def configuration(bench, server, work):
     alerts = "\n".join(
         f"  - {{name: Load {rule:04}, target: {target}}}" for rule, target in enumerate(targets(work))
     )
+    gzip = "" if bench.gzip is None else f", gzip: {str(bench.gzip).lower()}"
     more = "".join(f", {key}: {value}" for key, value in work.get("defaults", {}).items())
-    return f"""graphite: {{url: {server.graphite}, format: {bench.format}, timeout: 60s}}
+    return f"""graphite: {{url: {server.graphite}, format: {bench.format}, timeout: 60s{gzip}}}
 listen: off
 docs_url: https://wiki.example.com/alerts
 receivers:

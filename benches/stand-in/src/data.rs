@@ -49,6 +49,24 @@ pub enum Format {
     Json,
 }
 
+impl Format {
+    /// What an answer is said to be.
+    pub fn content(self) -> &'static str {
+        match self {
+            Self::Raw => "text/plain",
+            Self::Json => "application/json",
+        }
+    }
+
+    /// What stands before the first target's series, between those of two, and after the last.
+    pub fn frame(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Raw => ("", "", ""),
+            Self::Json => ("[", ", ", "]"),
+        }
+    }
+}
+
 /// The series of one target, as text.
 #[derive(Debug)]
 pub struct Block {

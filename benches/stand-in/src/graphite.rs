@@ -2,6 +2,8 @@
 //! from memory. It understands `aliasSub(TARGET, "^", "PREFIX")`, which is how
 //! an agent finds out which of its targets a series came from.
 //!
+//! Whoever asks for gzip gets it, of level 6, as Django's.
+//!
 //! `/requests` gives what was asked since it was last looked at, as JSON:
 //! `[began, ended, targets, bytes]` of each, in microseconds since 1970.
 
@@ -11,12 +13,16 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use crate::data::{Block, Format, Target, Window};
 use crate::http::{Request, form, head, now, send};
 
 pub struct Graphite {
     delay: Duration,
     written: Mutex<HashMap<(Target, Format), Written>>,
+    packed: Mutex<HashMap<(String, Format), Packed>>,
     requests: Mutex<Vec<[u128; 4]>>,
 }
 
@@ -24,6 +30,12 @@ pub struct Graphite {
 struct Written {
     window: Window,
     block: Arc<Block>,
+}
+
+/// An answer in gzip, and what it was made of.
+struct Packed {
+    asked: Asked,
+    body: Arc<Vec<u8>>,
 }
 
 /// Targets of one request, each with the prefix of its legends.
@@ -34,6 +46,7 @@ impl Graphite {
         Self {
             delay,
             written: Mutex::default(),
+            packed: Mutex::default(),
             requests: Mutex::default(),
         }
     }
@@ -85,10 +98,52 @@ impl Graphite {
             .filter_map(|target| self.series(target, window, format))
             .collect();
         std::thread::sleep(self.delay);
-        let bytes = write(&asked, format, to)?;
+        let bytes = match request.gzip {
+            true => self.pack(&asked, format, targets.join(";"), to)?,
+            false => write(&asked, format, to)?,
+        };
         let seen = [began, now(), targets.len() as u128, bytes as u128];
         lock(&self.requests).push(seen);
         Ok(())
+    }
+
+    /// Writes an answer in gzip; gives the bytes of its body. Compressing takes long, so
+    /// what was sent is kept, and sent again while it is the same.
+    fn pack(
+        &self,
+        asked: &Asked,
+        format: Format,
+        targets: String,
+        to: &mut TcpStream,
+    ) -> io::Result<usize> {
+        let key = (targets, format);
+        let same = |packed: &Packed| {
+            let mut pairs = packed.asked.iter().zip(asked);
+            packed.asked.len() == asked.len()
+                && pairs.all(|(one, other)| one.0 == other.0 && Arc::ptr_eq(&one.1, &other.1))
+        };
+        let kept = lock(&self.packed)
+            .get(&key)
+            .filter(|packed| same(packed))
+            .map(|packed| Arc::clone(&packed.body));
+        let body = match kept {
+            Some(body) => body,
+            None => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+                body_of(asked, format, &mut encoder)?;
+                let body = Arc::new(encoder.finish()?);
+                let packed = Packed {
+                    asked: asked.clone(),
+                    body: Arc::clone(&body),
+                };
+                lock(&self.packed).insert(key, packed);
+                body
+            }
+        };
+        let kind = format!("{}\r\ncontent-encoding: gzip", format.content());
+        to.write_all(head("200 OK", &kind, body.len()).as_bytes())?;
+        to.write_all(&body)?;
+        Ok(body.len())
     }
 
     /// A target that nothing is known of has no series, as Graphite has it.
@@ -144,23 +199,29 @@ fn unwrap(target: &str) -> (&str, String) {
 
 /// Writes an answer; gives the bytes of its body.
 fn write(asked: &Asked, format: Format, to: &mut TcpStream) -> io::Result<usize> {
-    let (open, between, close, content) = match format {
-        Format::Raw => ("", "", "", "text/plain"),
-        Format::Json => ("[", ", ", "]", "application/json"),
-    };
-    let parts: Vec<&(String, Arc<Block>)> = asked
-        .iter()
-        .filter(|(_, block)| !block.text.is_empty())
-        .collect();
+    let parts: Vec<&(String, Arc<Block>)> = filled(asked).collect();
     let series: usize = parts
         .iter()
         .map(|(prefix, block)| block.text.len() + prefix.len() * block.legends.len())
         .sum();
+    let (open, between, close) = format.frame();
     let length = open.len() + series + between.len() * parts.len().saturating_sub(1) + close.len();
     let mut to = BufWriter::with_capacity(64 << 10, to);
-    to.write_all(head("200 OK", content, length).as_bytes())?;
+    to.write_all(head("200 OK", format.content(), length).as_bytes())?;
+    body_of(asked, format, &mut to)?;
+    to.flush()?;
+    Ok(length)
+}
+
+fn filled(asked: &Asked) -> impl Iterator<Item = &(String, Arc<Block>)> {
+    asked.iter().filter(|(_, block)| !block.text.is_empty())
+}
+
+/// Writes the body of an answer.
+fn body_of(asked: &Asked, format: Format, to: &mut impl Write) -> io::Result<()> {
+    let (open, between, close) = format.frame();
     to.write_all(open.as_bytes())?;
-    for (index, (prefix, block)) in parts.into_iter().enumerate() {
+    for (index, (prefix, block)) in filled(asked).enumerate() {
         if index > 0 {
             to.write_all(between.as_bytes())?;
         }
@@ -174,9 +235,7 @@ fn write(asked: &Asked, format: Format, to: &mut TcpStream) -> io::Result<usize>
         }
         to.write_all(&block.text[written..])?;
     }
-    to.write_all(close.as_bytes())?;
-    to.flush()?;
-    Ok(length)
+    to.write_all(close.as_bytes())
 }
 
 /// Epoch seconds, `now`, or so long before it.

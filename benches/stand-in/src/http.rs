@@ -14,6 +14,8 @@ pub struct Request {
     pub path: String,
     pub query: String,
     pub body: Vec<u8>,
+    /// The answer may be in gzip.
+    pub gzip: bool,
 }
 
 /// Answers requests in threads of their own, for as long as the process lives.
@@ -56,6 +58,7 @@ fn read(from: &mut BufReader<TcpStream>, to: &mut TcpStream) -> io::Result<Optio
     let (path, query) = (path.to_owned(), query.to_owned());
     let mut length = 0;
     let mut expects = false;
+    let mut gzip = false;
     loop {
         let mut line = String::new();
         from.read_line(&mut line)?;
@@ -67,6 +70,7 @@ fn read(from: &mut BufReader<TcpStream>, to: &mut TcpStream) -> io::Result<Optio
         if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse().unwrap_or(usize::MAX);
         }
+        gzip |= name.eq_ignore_ascii_case("accept-encoding") && value.contains("gzip");
         expects |= name.eq_ignore_ascii_case("expect");
     }
     if length > LARGEST {
@@ -82,6 +86,7 @@ fn read(from: &mut BufReader<TcpStream>, to: &mut TcpStream) -> io::Result<Optio
         path,
         query,
         body,
+        gzip,
     }))
 }
 
