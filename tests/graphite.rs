@@ -43,6 +43,7 @@ fn client_of(url: Url, format: Format) -> Client {
         concurrency: 4,
         format,
         cache: false,
+        gzip: false,
         max_response: 256 << 20,
         error_for: Duration::from_secs(300),
         not_found_is_empty: false,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 use support::agent::{Agent, Setup};
-use support::graphite::{Failure, Graphite, Series, epoch_now};
+use support::graphite::{Failure, Graphite, Request, Series, epoch_now};
 use support::pagerduty::PagerDuty;
 use support::{DEADLINE, poll};
 
@@ -151,6 +151,63 @@ fn a_request_asks_for_fresh_points_as_they_are() {
         let allowed = BTreeSet::from(["target", "from", "until", "format", "noCache"]);
         assert!(names.is_subset(&allowed), "{names:?}");
     }
+}
+
+/// Whether gzip was welcome, in each of these requests.
+fn welcome(requests: &[Request]) -> Vec<&str> {
+    let headers = requests
+        .iter()
+        .map(|request| request.header("accept-encoding"));
+    headers.map(|said| said.unwrap_or("nothing")).collect()
+}
+
+#[test]
+fn answers_are_compressed_where_the_configuration_says_so() {
+    let graphite = Graphite::start();
+    graphite.set("a", vec![Series::constant("a", 1.0)]);
+    let alerts = ["name: a, target: a, critical: 10".to_owned()];
+    let plain = configuration(&graphite, "", &alerts);
+    let with = |gzip: &str| plain.replace("error_for: 2s", &format!("error_for: 2s, gzip: {gzip}"));
+    let commands = ["check", "verify --online", "replay --from -1h"];
+    for command in commands {
+        for (text, expected) in [
+            (plain.clone(), "identity"),
+            (with("true"), "gzip"),
+            (with("false"), "identity"),
+        ] {
+            graphite.forget_requests();
+            let mut arguments: Vec<&str> = command.split(' ').collect();
+            arguments.extend(["-c", "alerts.yml"]);
+            Setup::new(&text).arguments(&arguments).run();
+            let requests = graphite.requests();
+            let welcome = welcome(&requests);
+            assert!(
+                !welcome.is_empty() && welcome.iter().all(|said| *said == expected),
+                "{command}: {welcome:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn another_word_on_compression_is_heeded_from_the_reload_on() {
+    let graphite = Graphite::start();
+    graphite.set("a", vec![Series::constant("a", 1.0)]);
+    let alerts = ["name: a, target: a, critical: 10".to_owned()];
+    let plain = configuration(&graphite, SCREEN, &alerts);
+    let mut agent = Setup::new(&plain).start();
+    assert_eq!(welcome(&graphite.wait_requests("a", 1))[0], "identity");
+    let with = plain.replace("error_for: 2s", "error_for: 2s, gzip: true");
+    for (text, expected) in [(with, "gzip"), (plain, "identity")] {
+        agent.setup().write("alerts.yml", &text);
+        agent.signal(Signal::HUP);
+        poll(DEADLINE, || {
+            let requests = graphite.requests_for("a");
+            (welcome(&requests).last() == Some(&expected)).then_some(())
+        })
+        .unwrap_or_else(|| panic!("{expected}: {}", agent.stderr()));
+    }
+    agent.stop();
 }
 
 #[test]

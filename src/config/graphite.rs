@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
+use reqwest::header::ACCEPT_ENCODING;
 use url::Url;
 
 use super::code::Code;
@@ -13,6 +14,7 @@ use super::reader::Map;
 use super::scalar::Text;
 use super::stand_ins;
 use super::substitute::read_bounded;
+use super::tree::Kind;
 use super::values;
 use crate::deliver::settings::parse_url;
 use crate::graphite::Settings;
@@ -31,6 +33,7 @@ pub const KEYS: &[&str] = &[
     "concurrency",
     "format",
     "cache",
+    "gzip",
     "max_response",
     "error_for",
     "not_found",
@@ -57,6 +60,7 @@ pub fn read(top: &Map<'_>) -> Option<Settings> {
     if let Some(section) = &section {
         section.only(KEYS);
         refuse_both_forms(top, section);
+        refuse_encoding_twice(section);
     }
     let section = section.as_ref();
     let address = address(top, section);
@@ -80,6 +84,7 @@ pub fn read(top: &Map<'_>) -> Option<Settings> {
         concurrency: section.and_then(concurrency).unwrap_or(4),
         format: section.and_then(format).unwrap_or(Format::Auto),
         cache: section.and_then(|map| map.truth("cache")).unwrap_or(false),
+        gzip: section.and_then(|map| map.truth("gzip")).unwrap_or(false),
         max_response: section
             .and_then(|map| values::size(map, "max_response"))
             .unwrap_or(256 << 20),
@@ -112,6 +117,27 @@ fn refuse_both_forms(top: &Map<'_>, section: &Map<'_>) {
             top.context
                 .error(first, message, format!("keep `{key}` of `graphite`"));
         }
+    }
+}
+
+/// The header says whether answers are compressed, as `gzip` does.
+fn refuse_encoding_twice(section: &Map<'_>) {
+    let (Some(gzip), Some(headers)) = (section.entry("gzip"), section.entry("headers")) else {
+        return;
+    };
+    let Kind::Map(headers) = &headers.value.kind else {
+        return;
+    };
+    let mut named = headers.iter();
+    if let Some(header) = named.find(|header| ACCEPT_ENCODING == *header.key) {
+        let (first, second) = (gzip.place.min(header.place), gzip.place.max(header.place));
+        let message = format!(
+            "`gzip` of `graphite` and its header `Accept-Encoding` are both given, here and at {}",
+            section.context.show(second)
+        );
+        section
+            .context
+            .error(first, message, "keep `gzip`, and take the header out");
     }
 }
 

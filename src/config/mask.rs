@@ -380,6 +380,7 @@ fn known(word: &str) -> Option<After> {
         "concurrency",
         "format",
         "cache",
+        "gzip",
         "max_response",
         "error_for",
         "not_found",

@@ -159,7 +159,7 @@ fn of_graphite(key: &str) -> Value {
         "timeout" => longer_than_zero(),
         "concurrency" => number(1, Some(1000)),
         "format" => word(graphite::FORMATS.iter().map(|(word, _)| *word)),
-        "cache" => truth(),
+        "cache" | "gzip" => truth(),
         "max_response" => json!({
             "type": ["integer", "string"],
             "minimum": 1,

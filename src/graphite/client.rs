@@ -435,6 +435,8 @@ impl Inner {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod fake;
 #[cfg(test)]
+mod gzip_tests;
+#[cfg(test)]
 mod shared_tests;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
@@ -82,6 +82,8 @@ impl Endpoint {
             .tls_backend_preconfigured(tls.map_err(ClientError::Tls)?)
             // Ours are stricter, and keep method and body.
             .redirect(reqwest::redirect::Policy::none())
+            // What comes compressed is undone, asked for or not.
+            .gzip(true)
             .default_headers(headers(settings)?)
             .user_agent(concat!("graphite-pager/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
@@ -427,6 +429,10 @@ fn headers(settings: &Settings) -> Result<HeaderMap, ClientError> {
         value.set_sensitive(true);
         headers.append(key, value);
     }
+    // Without it the library asks for all that it can undo. A header of the
+    // configuration's own says the same, and is left as it is.
+    let encoding = HeaderValue::from_static(if settings.gzip { "gzip" } else { "identity" });
+    headers.entry(ACCEPT_ENCODING).or_insert(encoding);
     Ok(headers)
 }
 

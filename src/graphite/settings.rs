@@ -32,6 +32,8 @@ pub struct Settings {
     pub format: Format,
     /// `true` lets Graphite answer from its caches.
     pub cache: bool,
+    /// `true` asks for answers in gzip; one that comes so unasked is read all the same.
+    pub gzip: bool,
     /// Bytes of one answer, after decompression.
     pub max_response: u64,
     /// How long fetching may fail before somebody is told.

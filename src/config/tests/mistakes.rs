@@ -463,6 +463,40 @@ fn graphite_has_to_be_somewhere() {
 }
 
 #[test]
+fn answers_are_compressed_or_not_and_that_is_said_once() {
+    let section = |keys: &str| {
+        printed(&format!(
+            "allow: [GP001]\ngraphite: {{url: http://g, {keys}}}\n{ALERT}"
+        ))
+    };
+    insta::assert_snapshot!(section("gzip: auto"), @r"
+    error: alerts.yml:2:33: `gzip` of `graphite`: expected `true` or `false`, found `auto`
+        graphite: {url: http://g, gzip: auto}
+                                        ^
+
+    hint: write `true` or `false`
+    ");
+    insta::assert_snapshot!(section("gzip: true, headers: {accept-encoding: gzip}"), @r"
+    error: alerts.yml:2:27: `gzip` of `graphite` and its header `Accept-Encoding` are both given, here and at alerts.yml:2:49
+        graphite: {url: http://g, gzip: true, headers: {accept-encoding: ***}}
+                                  ^
+
+    hint: keep `gzip`, and take the header out
+    ");
+    let other = section("headers: {Accept-Encoding: identity}, gzip: false");
+    assert!(
+        other.starts_with("error: alerts.yml:2:37: `gzip`"),
+        "{other}"
+    );
+    for alone in [
+        "headers: {Accept-Encoding: gzip}",
+        "gzip: ~, headers: {Accept-Encoding: gzip}",
+    ] {
+        assert_eq!(section(alone), "", "{alone}");
+    }
+}
+
+#[test]
 fn files_without_alerts_are_told_what_to_write() {
     for text in ["", "\n\n", "# nothing yet\n", "---\n", "~\n"] {
         let printed = printed(text);

@@ -141,6 +141,7 @@ fn values_from_outside_are_quoted_by_name_only() {
         "concurrency",
         "format",
         "cache",
+        "gzip",
         "max_response",
         "error_for",
         "not_found",

@@ -70,9 +70,10 @@ fn defaults_of_everything() {
             graphite.timeout,
             graphite.concurrency,
             graphite.format,
-            graphite.cache
+            graphite.cache,
+            graphite.gzip
         ),
-        (MINUTE / 2, 4, Format::Auto, false)
+        (MINUTE / 2, 4, Format::Auto, false, false)
     );
     assert_eq!(
         (

@@ -29,6 +29,7 @@ fn settings(url: &str) -> Settings {
         concurrency: 4,
         format: Format::Auto,
         cache: false,
+        gzip: false,
         max_response: 1 << 20,
         error_for: Duration::from_secs(300),
         not_found_is_empty: false,

@@ -313,6 +313,7 @@ fn graphite(script: &[u8], format: Format) {
             concurrency: 1,
             format,
             cache: false,
+            gzip: false,
             max_response: 1 << 20,
             error_for: Duration::ZERO,
             not_found_is_empty: false,
