@@ -32,7 +32,11 @@ fn client(format: Format) -> Client {
 }
 
 fn client_of(url: Url, format: Format) -> Client {
-    Client::new(&Settings {
+    Client::new(&settings(url, format)).unwrap()
+}
+
+fn settings(url: Url, format: Format) -> Settings {
+    Settings {
         url,
         public_url: None,
         username: None,
@@ -47,8 +51,7 @@ fn client_of(url: Url, format: Format) -> Client {
         max_response: 256 << 20,
         error_for: Duration::from_secs(300),
         not_found_is_empty: false,
-    })
-    .unwrap()
+    }
 }
 
 fn now() -> i64 {
@@ -95,6 +98,26 @@ async fn wait_for(client: &Client, target: &str, count: usize) -> Vec<Read> {
         }
         assert!(Instant::now() < deadline, "{target}: {all:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Graphite: GRAPHITE_TEST_URL, CARBON_TEST_ADDR"]
+async fn a_compressed_answer_says_the_same() {
+    let minute = now() / 60 * 60;
+    let names: Vec<_> = (0..20).map(|number| format!("zipped.{number}")).collect();
+    let lines = names.iter().map(|name| (&**name, 1.5, minute - 120));
+    write(&lines.collect::<Vec<_>>());
+    for format in [Format::Raw, Format::Json] {
+        let plain = client(format);
+        let zipped = Client::new(&Settings {
+            gzip: true,
+            ..settings(address(), format)
+        });
+        wait_for(&plain, "zipped.*", names.len()).await;
+        let expected = ask(&plain, "zipped.*").await.unwrap();
+        let found = ask(&zipped.unwrap(), "zipped.*").await.unwrap();
+        assert_eq!(found, expected, "{format:?}");
     }
 }
 
