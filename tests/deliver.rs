@@ -617,6 +617,28 @@ async fn a_yes_that_answers_another_question_is_no_acceptance() {
 }
 
 #[tokio::test]
+async fn an_answer_to_ehlo_that_the_mail_library_cannot_read_is_tried_later() {
+    for (tls, implicit, starttls) in [
+        (settings::SmtpTls::Opportunistic, false, false),
+        (settings::SmtpTls::Required, false, true),
+        (settings::SmtpTls::Implicit, true, false),
+    ] {
+        let server = Smtp::start(Manners {
+            implicit,
+            starttls,
+            ..Manners::replying(&[("EHLO", "250-mail.example.com\r\n250-  \r\n250 SIZE 1000000")])
+        });
+        let outcomes = converse(&smtp_settings(&server, tls), root(&server)).await;
+        for outcome in &outcomes {
+            assert!(
+                matches!(outcome, Outcome::Later { why, unsure: false, .. } if why.contains("what cannot be read")),
+                "{outcome:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn codes_decide_between_later_and_never_at_every_step() {
     for step in ["GREETING", "EHLO", "MAIL", "DATA", "."] {
         for (code, permanent) in [

@@ -10,9 +10,11 @@ mod limited;
 
 use std::error::Error as _;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
@@ -233,11 +235,32 @@ impl Server {
         limit: Duration,
         step: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Fault> {
-        match timeout(limit, step).await {
+        match timeout(limit, self.judged(what, step)).await {
+            Ok(judged) => judged,
+            Err(_) => Err(Fault {
+                outcome: self.late(what, limit),
+                refusal: false,
+            }),
+        }
+    }
+
+    /// What one step comes to, whatever the server says in it: lettre 0.11.23 panics
+    /// at an answer to `EHLO` with a line of nothing but spaces.
+    async fn judged<T>(
+        &self,
+        what: &str,
+        step: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Fault> {
+        match AssertUnwindSafe(step).catch_unwind().await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(self.fault(what, &error)),
             Err(_) => Err(Fault {
-                outcome: self.late(what, limit),
+                outcome: Outcome::Later {
+                    why: format!("`{}` answered what cannot be read ({what})", self.server()),
+                    after: None,
+                    pause: false,
+                    unsure: what == BODY,
+                },
                 refusal: false,
             }),
         }

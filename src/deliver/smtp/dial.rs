@@ -38,9 +38,9 @@ impl Server {
         let connect = |address: SocketAddr| {
             let tls = Some(tls.clone());
             async move {
-                AsyncSmtpConnection::connect_tokio1(address, None, &self.hello, tls, None)
-                    .await
-                    .map_err(|error| unreached(self.fault(SECURED, &error)))
+                let connecting =
+                    AsyncSmtpConnection::connect_tokio1(address, None, &self.hello, tls, None);
+                self.judged(SECURED, connecting).await.map_err(unreached)
             }
         };
         self.any_address(connect, || self.late(SECURED, self.deadlines.step))
