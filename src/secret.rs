@@ -110,11 +110,7 @@ impl Censor {
     #[must_use]
     pub fn keys_in(self, text: &str) -> Self {
         text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.' | '+' | '/'))
-            .filter(|word| {
-                word.len() >= 8
-                    && word.contains(|c: char| c.is_ascii_digit())
-                    && word.contains(char::is_alphabetic)
-            })
+            .filter(|word| word.len() >= 8 && looks_like_a_key(word))
             .fold(self, |censor, word| censor.add(word, SHORTEST_GUESS))
     }
 
@@ -151,18 +147,19 @@ impl Censor {
     }
 
     /// `text` with `***` in place of everything that is hidden, also where the
-    /// text was clipped (`…`) in the middle of it.
+    /// text was clipped (`…`) in the middle of it. Where whoever said it may have
+    /// done so, the beginning of a secret at its end is hidden if it looks like a key.
     pub fn hide(&self, text: &str) -> String {
         let hidden = self.hide_whole(text);
         match hidden.strip_suffix('…') {
-            Some(rest) => self.without_beginning(rest.to_owned()) + "…",
-            None => hidden,
+            Some(rest) => self.without_beginning(rest.to_owned(), |_| true) + "…",
+            None => self.without_beginning(hidden, looks_like_a_key),
         }
     }
 
     /// The same for a text that was cut without a mark.
     pub fn hide_cut(&self, text: &str) -> String {
-        self.without_beginning(self.hide_whole(text))
+        self.without_beginning(self.hide_whole(text), |_| true)
     }
 
     fn hide_whole(&self, text: &str) -> String {
@@ -174,11 +171,13 @@ impl Censor {
         })
     }
 
-    /// `text` without the beginning of a secret at its end.
-    fn without_beginning(&self, mut text: String) -> String {
+    /// `text` without the beginning of a secret at its end, if `hides` says so of it.
+    fn without_beginning(&self, mut text: String, hides: impl Fn(&str) -> bool) -> String {
         let beginnings = self.hidden.iter();
         let cut = beginnings
             .filter_map(|form| beginning_at_end(form, &text))
+            .filter(|part| hides(part))
+            .map(str::len)
             .max();
         if let Some(length) = cut {
             text.replace_range(text.len() - length.., "***");
@@ -193,12 +192,18 @@ impl fmt::Debug for Censor {
     }
 }
 
-/// Bytes of the longest beginning of `form` that `text` ends with, if that is
-/// enough to be more than chance.
-fn beginning_at_end(form: &str, text: &str) -> Option<usize> {
+/// The longest beginning of `form` that `text` ends with, if that is enough to be
+/// more than chance.
+fn beginning_at_end<'a>(form: &'a str, text: &str) -> Option<&'a str> {
     (CUT..form.len())
         .rev()
-        .find(|&length| form.get(..length).is_some_and(|part| text.ends_with(part)))
+        .filter_map(|length| form.get(..length))
+        .find(|part| text.ends_with(part))
+}
+
+/// Letters and digits: no word of an ordinary sentence.
+fn looks_like_a_key(word: &str) -> bool {
+    word.contains(|c: char| c.is_ascii_digit()) && word.contains(char::is_alphabetic)
 }
 
 #[cfg(test)]
@@ -263,7 +268,8 @@ mod tests {
         check(&censor, "no 0123456789…", "no ***…");
         check(&censor, "no 0123…", "no 0123…");
         assert_eq!(censor.hide_cut("no 012345678"), "no ***");
-        // whole, it is a word that only looks like one
+        // by whoever said it, as far as anybody can tell
+        check(&Censor::new().value("k3y-k3y-k3y"), "no k3y-k3y-", "no ***");
         check(&Censor::new().value("services"), "no_service", "no_service");
     }
 

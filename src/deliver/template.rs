@@ -8,12 +8,13 @@
 //! it allocates counts for too), its output and its stack are bounded.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io;
 use std::sync::LazyLock;
 use std::thread;
 
-use minijinja::{AutoEscape, Environment, Error, State, Value};
+use minijinja::value::ValueKind;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, Value};
 
 use super::links;
 use super::message::Message;
@@ -326,11 +327,8 @@ fn environment(escape: Escape) -> Environment<'static> {
     environment.add_filter("urlencode", |text: String| {
         Value::from_safe_string(links::encode(&text))
     });
-    if escape != Escape::None {
-        environment.set_formatter(move |output, state, value| {
-            format_escaped(escape, output, state, value)
-        });
-    }
+    environment
+        .set_formatter(move |output, state, value| format_escaped(escape, output, state, value));
     environment
 }
 
@@ -340,17 +338,53 @@ fn format_escaped(
     state: &mut State,
     value: &Value,
 ) -> Result<(), Error> {
-    if value.is_safe() || value.is_undefined() {
+    let too_long = || {
+        let why = format!("a value is longer than {OUTPUT} bytes");
+        Error::new(ErrorKind::WriteFailure, why)
+    };
+    if !is_short(value, &mut { OUTPUT }) {
+        return Err(too_long());
+    }
+    if escape == Escape::None || value.is_safe() || value.is_undefined() {
         return minijinja::escape_formatter(output, state, value);
     }
-    let text = value.to_string();
+    let mut text = Bounded(Vec::new());
+    write!(text, "{value}").map_err(|_| too_long())?;
+    let text = String::from_utf8_lossy(&text.0);
     let escaped = match escape {
-        Escape::None => text,
-        Escape::Url if is_url(&text) => text,
+        Escape::None => text.into_owned(),
+        Escape::Url if is_url(&text) => text.into_owned(),
         Escape::Url => links::encode(&text),
         Escape::Slack => super::slack::escape(&text),
     };
     output.write_str(&escaped).map_err(Error::from)
+}
+
+/// Whether the lists and maps in `value` have no more elements than are `left`. The
+/// library goes on through all of one even where nothing more can be written, and
+/// `"x" | list * 100000000` costs a template next to no fuel.
+fn is_short(value: &Value, left: &mut usize) -> bool {
+    let is_map = match value.kind() {
+        ValueKind::Map => true,
+        ValueKind::Seq | ValueKind::Iterable if value.len().is_some() => false,
+        // a list of unknown length is not written out, and may be gone through but once
+        _ => return true,
+    };
+    let Ok(mut elements) = value.try_iter() else {
+        return true;
+    };
+    elements.all(|element| {
+        let Some(fewer) = left.checked_sub(1) else {
+            return false;
+        };
+        *left = fewer;
+        match is_map {
+            true => value
+                .get_item(&element)
+                .is_ok_and(|inner| is_short(&inner, left)),
+            false => is_short(&element, left),
+        }
+    })
 }
 
 fn is_url(text: &str) -> bool {
@@ -389,6 +423,12 @@ impl io::Write for Bounded {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        io::Write::write_all(self, text.as_bytes()).map_err(|_| fmt::Error)
     }
 }
 
@@ -472,6 +512,35 @@ mod tests {
             let error = Template::parse(&long).unwrap_err();
             assert!(error.contains("longer than 2 KiB"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_value_is_gone_through_no_further_than_the_output_may_be_long() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+        for escape in [Escape::None, Escape::Url, Escape::Slack] {
+            for source in ["{{ series }}", "{{ [{'a': series}] }}"] {
+                let asked = Arc::new(AtomicUsize::new(0));
+                let count = Arc::clone(&asked);
+                let long = Value::make_iterable(move || {
+                    let count = Arc::clone(&count);
+                    (0..10_000_000).inspect(move |_| _ = count.fetch_add(1, Relaxed))
+                });
+                let template = Template::parse(source).unwrap();
+                let error = template.fill(named(vec![("series", long)]), escape);
+                assert!(error.unwrap_err().contains("longer than 262144 bytes"));
+                let asked = asked.load(Relaxed);
+                assert!(asked <= OUTPUT + 1, "{source}: {asked} elements");
+            }
+        }
+    }
+
+    #[test]
+    fn lists_and_maps_are_written_as_they_are() {
+        check(
+            "{{ [1, 'a', [2]] }} {{ labels }}",
+            "[1, 'a', [2]] {'team': 'web'}",
+        );
     }
 
     #[test]
