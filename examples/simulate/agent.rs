@@ -1,7 +1,9 @@
 //! A day of one agent: the product's own world, desk, slots and pace, driven by
 //! one queue of events. Clock, Graphite, receivers and disk are played.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::{Ordering, Reverse};
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use url::Url;
 use super::chance::Chance;
 use super::count::Counts;
 use super::disk::Disk;
-use super::graphite::Graphite;
+use super::graphite::{Graphite, When};
 use super::mirror::Mirror;
 use super::model;
 use super::scenario::{
@@ -52,7 +54,6 @@ const OWED: usize = 2000;
 /// The longest sleep of a group's task.
 const NAP: i64 = 5 * SECOND;
 
-#[derive(Clone)]
 enum Event {
     Happening(usize),
     Start,
@@ -71,12 +72,40 @@ enum Event {
     Well,
 }
 
-#[derive(Clone)]
+/// An event, when it happens, and its number: of those of one instant the first goes first.
+struct Coming(i64, u64, Event);
+
+impl Coming {
+    fn place(&self) -> Reverse<(i64, u64)> {
+        Reverse((self.0, self.1))
+    }
+}
+
+impl Ord for Coming {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
+}
+
+impl PartialOrd for Coming {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Coming {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for Coming {}
+
 struct Fetched {
     group: Arc<Group>,
     slot: Timestamp,
     attempt: u32,
-    report: Rc<Report>,
+    report: Report,
     answers: Rc<Vec<model::Answer>>,
 }
 
@@ -129,7 +158,7 @@ pub struct Day<'s> {
     scenario: &'s Scenario,
     now: i64,
     offset: i64,
-    events: BTreeMap<(i64, u64), Event>,
+    events: BinaryHeap<Coming>,
     number: u64,
     life: u64,
     process: Option<Process>,
@@ -151,6 +180,10 @@ pub struct Day<'s> {
     /// When was last looked whether everybody knows.
     looked: i64,
     failure: Option<Failure>,
+    /// On this day the clock is set at some time.
+    clock_is_set: bool,
+    /// Where the model's incidents were when they were last compared with the agent's.
+    places: Vec<usize>,
     pub trace: Option<Vec<String>>,
     pub counts: Counts,
     /// A batch under way: the mirror's place, and the whole mirror where it is everything.
@@ -169,11 +202,12 @@ impl<'s> Day<'s> {
     pub fn new(scenario: &'s Scenario, traced: bool) -> Self {
         let configured = Rc::new(setups::configured(scenario.seed, Edit::Back));
         let mirror = Mirror::new(&configured.model, scenario.start);
+        let mut happenings = scenario.happenings.iter();
         let mut day = Self {
             scenario,
             now: 0,
             offset: 0,
-            events: BTreeMap::new(),
+            events: BinaryHeap::new(),
             number: 0,
             life: 0,
             process: None,
@@ -192,6 +226,8 @@ impl<'s> Day<'s> {
             failed_slots: BTreeMap::new(),
             looked: 0,
             failure: None,
+            clock_is_set: happenings.any(|happening| matches!(happening.what, What::Clock(_))),
+            places: Vec::new(),
             trace: traced.then(Vec::new),
             counts: Counts::default(),
             under_way: None,
@@ -247,15 +283,13 @@ impl<'s> Day<'s> {
 
     fn play_until(&mut self, end: i64) {
         while self.failure.is_none() {
-            let Some((&(at, number), _)) = self.events.first_key_value() else {
+            let Some(next) = self.events.peek_mut() else {
                 return;
             };
-            if at > end {
+            if next.0 > end {
                 break;
             }
-            let Some(event) = self.events.remove(&(at, number)) else {
-                return;
-            };
+            let Coming(at, _, event) = PeekMut::pop(next);
             self.now = at;
             self.happen(event);
         }
@@ -264,7 +298,7 @@ impl<'s> Day<'s> {
 
     fn push(&mut self, at: i64, event: Event) {
         self.number += 1;
-        self.events.insert((at, self.number), event);
+        self.events.push(Coming(at, self.number, event));
     }
 
     fn wall(&self) -> Timestamp {
@@ -883,28 +917,23 @@ impl<'s> Day<'s> {
             None => Arc::default(),
         };
         let last = group.alerts.len() - 1;
+        let when = When {
+            slot,
+            now: self.now,
+            shift: self.offset + self.scenario.start,
+        };
         let mut report = Report::default();
         let mut answers = Vec::new();
         for (number, alert) in group.alerts.iter().enumerate() {
             let one = matches!(fault, Some((GraphiteFault::OneTarget, _)))
                 && (number == last) == (fault.is_some_and(|(_, since)| since % 2 == 0));
-            let (product, naive) = match fails || one {
-                true => (None, None),
-                false => self.graphite.ask(
-                    (index, number),
-                    alert,
-                    slot,
-                    self.now,
-                    self.offset + self.scenario.start,
-                    fault,
-                ),
-            };
             // as the agent does: of what is known and quiet nothing is kept
-            let product = product.map(|answer: Answer| {
-                let mut kept = Answer::knowing(alert, &known);
-                answer.series().for_each(|seen| kept.take(alert, seen));
-                kept
+            let mut kept = Answer::knowing(alert, &known);
+            let naive = (!fails && !one).then(|| {
+                self.graphite
+                    .ask((index, number), alert, when, fault, &mut kept)
             });
+            let product = naive.is_some().then_some(kept);
             report.answers.push(product);
             answers.push(naive);
         }
@@ -915,7 +944,7 @@ impl<'s> Day<'s> {
             group: Arc::clone(group),
             slot,
             attempt,
-            report: Rc::new(report),
+            report,
             answers: Rc::new(answers),
         };
         self.push(
@@ -936,37 +965,25 @@ impl<'s> Day<'s> {
             return;
         }
         let now = self.wall();
+        let failed = report.failure.is_some();
+        let words = self.trace.is_some().then(|| words(&report));
         let Some(process) = &mut self.process else {
             return;
         };
         let asked = process.desk.world.asks(&group);
-        process.desk.world.evaluated(&group, &*report, slot, now);
+        process.desk.world.evaluated(&group, report, slot, now);
         if asked {
             self.mirror
                 .evaluated(&group.name, slot.as_millis(), answers, now.as_millis());
         }
-        self.say(|| {
-            let failed = report
-                .failure
-                .as_deref()
-                .map_or(String::new(), |why| format!(": {why}"));
-            let answers = report.answers.iter().flatten();
-            let value = |value: Option<graphite_pager::alert::Value>| {
-                value.map_or("-".to_owned(), |value| value.value.to_string())
-            };
-            let read: Vec<String> = answers
-                .flat_map(|answer| answer.series())
-                .map(|seen| format!("{}={}", seen.legend, value(seen.value)))
-                .collect();
-            let read = read.join(" ");
-            format!("evaluated {} for {slot}{failed} {read}", group.name)
-        });
+        let words = words.unwrap_or_default();
+        self.say(|| format!("evaluated {} for {slot}{words}", group.name));
         self.compare("evaluated");
         if self.point(Point::Judged, "kill: judged") {
             return;
         }
         self.after(false);
-        self.slot_written(&group.name, slot, report.failure.is_some() && asked);
+        self.slot_written(&group.name, slot, failed && asked);
         if self.point(Point::Written, "kill: written") {
             return;
         }
@@ -987,7 +1004,7 @@ impl<'s> Day<'s> {
             Some(0)
         } else {
             let again = retry(&poll.group.schedule, slot, attempt, now);
-            again.filter(|_| report.failure.is_some()).map(|wait| {
+            again.filter(|_| failed).map(|wait| {
                 poll.again = Some((slot, attempt + 1));
                 i64::try_from(wait.as_millis()).unwrap_or(0)
             })
@@ -1529,11 +1546,10 @@ impl<'s> Day<'s> {
         };
         let routed =
             told::routed(world, incident, &sending.policy) && incident.subject == Subject::Series;
-        let mut happenings = self.scenario.happenings.iter();
         let time = told::Time {
             now: self.now,
             wall: self.wall(),
-            clock_was_set: happenings.any(|happening| matches!(happening.what, What::Clock(_))),
+            clock_was_set: self.clock_is_set,
         };
         let verdict = self
             .told
@@ -1659,7 +1675,7 @@ impl<'s> Day<'s> {
         let naive = self.mirror.live().opened();
         let mut differences = Vec::new();
         let mut seen = vec![false; naive.len()];
-        let mut count = 0;
+        let (mut count, mut number) = (0, 0);
         for incident in world.incidents().filter(|incident| incident.is_open()) {
             count += 1;
             if *incident.group == *BUILT_IN && is_own(&incident.series) {
@@ -1671,7 +1687,16 @@ impl<'s> Day<'s> {
                 Some(_) => Some("(more without data)"),
                 None => None,
             };
-            let place = naive.binary_search_by_key(&name, |(name, _)| *name).ok();
+            // it is mostly where it was the last time
+            let is_there = |place: &usize| naive.get(*place).is_some_and(|(n, _)| *n == name);
+            let before = self.places.get(number).copied().filter(is_there);
+            let search = || naive.binary_search_by_key(&name, |(name, _)| *name).ok();
+            let place = before.or_else(search);
+            match self.places.get_mut(number) {
+                Some(last) => *last = place.unwrap_or(*last),
+                None => self.places.push(place.unwrap_or_default()),
+            }
+            number += 1;
             let wanted = place.map(|place| &naive[place].1);
             let same = wanted
                 .is_some_and(|open| level(open.level) == incident.level && open.inside == inside);
@@ -1743,6 +1768,23 @@ impl<'s> Day<'s> {
             self.fail("something is owed at the end", what);
         }
     }
+}
+
+/// What was read, for the trace.
+fn words(report: &Report) -> String {
+    let failed = report
+        .failure
+        .as_deref()
+        .map_or(String::new(), |why| format!(": {why}"));
+    let answers = report.answers.iter().flatten();
+    let value = |value: Option<graphite_pager::alert::Value>| {
+        value.map_or("-".to_owned(), |value| value.value.to_string())
+    };
+    let read: Vec<String> = answers
+        .flat_map(|answer| answer.series())
+        .map(|seen| format!("{}={}", seen.legend, value(seen.value)))
+        .collect();
+    format!("{failed} {}", read.join(" "))
 }
 
 fn poll(group: &Arc<Group>, slots: Slots) -> Poll {

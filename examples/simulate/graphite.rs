@@ -27,8 +27,15 @@ pub struct Graphite {
     seed: u64,
 }
 
-/// What came of asking for one alert, for both sides.
-pub type Asked = (Option<Answer>, model::Answer);
+/// When an answer is asked for.
+#[derive(Clone, Copy)]
+pub struct When {
+    pub slot: Timestamp,
+    /// Milliseconds since the start of the day.
+    pub now: i64,
+    /// Instants of metrics are those of the agent's clock less this.
+    pub shift: i64,
+}
 
 impl Graphite {
     pub fn new(scenario: &Scenario) -> Self {
@@ -67,19 +74,16 @@ impl Graphite {
         timeline[timeline.partition_point(|(from, _)| *from <= at) - 1].1
     }
 
-    /// Answers for one alert of the group with index `group` at `slot`. Instants of
-    /// metrics are those of the agent's clock less `shift`.
+    /// Answers for one alert of the group with index `group`: the product in `answer`.
     pub fn ask(
         &self,
         (group, index): (usize, usize),
         alert: &Alert,
-        slot: Timestamp,
-        now: i64,
-        shift: i64,
+        when: When,
         fault: Option<(GraphiteFault, i64)>,
-    ) -> Asked {
-        let reach = window(alert, slot);
-        let mut answer = Answer::default();
+        answer: &mut Answer,
+    ) -> Vec<model::Series> {
+        let reach = window(alert, when.slot);
         let mut series = Vec::new();
         let returned = self.returned.get(&(group, index)).into_iter().flatten();
         for &(number, target) in returned.filter(|(_, target)| *target < alert.targets.len()) {
@@ -89,24 +93,19 @@ impl Graphite {
             }
             let twins = std::iter::once(None).chain(metric.twin.map(Some));
             for twin in twins {
-                let Some(points) = self.points(number, slot, now, shift, fault, twin) else {
+                let Some(points) = self.points(number, when, fault, twin) else {
                     continue;
                 };
-                let read: Vec<Point> = points
-                    .iter()
-                    .map(|(at, value)| Point {
-                        at: at / SECOND,
-                        value: value.unwrap_or(f64::NAN),
-                    })
-                    .collect();
-                let value = alert
-                    .reduce
-                    .apply(read.iter().copied(), Some(STEP / SECOND), &reach);
-                answer.push(Seen {
-                    legend: &metric.legend,
-                    value,
-                    target: target as u16,
+                let read = points.iter().map(|(at, value)| Point {
+                    at: at / SECOND,
+                    value: value.unwrap_or(f64::NAN),
                 });
+                let seen = Seen {
+                    legend: &metric.legend,
+                    value: alert.reduce.apply(read, Some(STEP / SECOND), &reach),
+                    target: target as u16,
+                };
+                answer.take(alert, seen);
                 series.push(model::Series {
                     legend: Rc::clone(&self.legends[number]),
                     target,
@@ -115,7 +114,7 @@ impl Graphite {
                 });
             }
         }
-        (Some(answer), Some(series))
+        series
     }
 
     fn is_left_out(&self, metric: usize, fault: Option<(GraphiteFault, i64)>) -> bool {
@@ -133,9 +132,7 @@ impl Graphite {
     fn points(
         &self,
         metric: usize,
-        slot: Timestamp,
-        now: i64,
-        shift: i64,
+        When { slot, now, shift }: When,
         fault: Option<(GraphiteFault, i64)>,
         twin: Option<State>,
     ) -> Option<Vec<(i64, Option<f64>)>> {

@@ -7,7 +7,7 @@
 //! All times are milliseconds since the epoch. `page silent` marks a choice that the page leaves.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 const MINUTE: i64 = 60_000;
@@ -281,10 +281,14 @@ enum Effect {
 /// A reading this many slots after the last is one too late: more than three lie between.
 const GAP: i64 = 5;
 
-/// The run with which a clock began, if it runs; `number`: that of the slot.
-fn began(history: &[Run], number: i64, effect: impl Fn(Kind) -> Effect) -> Option<usize> {
+/// The run of these with which a clock began, if it runs; `number`: that of the slot.
+fn began<'a>(
+    history: impl DoubleEndedIterator<Item = &'a Run> + ExactSizeIterator,
+    number: i64,
+    effect: impl Fn(Kind) -> Effect,
+) -> Option<usize> {
     let (mut next, mut began) = (number, None);
-    for (index, run) in history.iter().enumerate().rev() {
+    for (index, run) in history.enumerate().rev() {
         let effect = effect(run.kind);
         match effect {
             Effect::Passes => continue,
@@ -306,7 +310,7 @@ struct Line {
     stands_in: bool,
     /// The targets that returned it last.
     sources: BTreeSet<String>,
-    history: Vec<Run>,
+    history: VecDeque<Run>,
     /// The present evaluation's reading, until it has been acted on.
     pending: Option<Reading>,
     /// Whole answers without it, and the slot of the last of these.
@@ -325,21 +329,21 @@ struct Line {
 impl Line {
     fn remember(&mut self, kind: Kind, slot: i64, number: i64) {
         // The system's clock may have been set back: nothing began in the future.
-        if self.history.last().is_some_and(|run| run.last > slot) {
+        if self.history.back().is_some_and(|run| run.last > slot) {
             for run in &mut self.history {
                 run.first = run.first.min(slot);
                 run.last = run.last.min(slot);
             }
             self.lacks = self.lacks.map(|lacks| lacks.min(slot));
         }
-        match self.history.last_mut() {
+        match self.history.back_mut() {
             Some(run) if run.kind == kind && !run.took && number - run.to < GAP => {
                 (run.last, run.to) = (slot, number);
             }
-            _ => self.history.push(Run::new(kind, slot, number)),
+            _ => self.history.push_back(Run::new(kind, slot, number)),
         }
         if self.history.len() > REMEMBERED {
-            self.history.remove(0);
+            self.history.pop_front();
         }
     }
 
@@ -380,7 +384,7 @@ impl Line {
 
     /// How long a level asked for by data has lasted.
     fn lasted(&self, level: Level, slot: i64, number: i64) -> i64 {
-        let clock = began(&self.history, number, |kind| match kind {
+        let clock = began(self.history.iter(), number, |kind| match kind {
             Kind::Data(asked) if asked >= level => Effect::Feeds,
             Kind::Data(_) => Effect::Resets,
             Kind::Without | Kind::Nothing => Effect::Passes,
@@ -389,7 +393,7 @@ impl Line {
     }
 
     fn lacked(&self, slot: i64, number: i64) -> i64 {
-        let clock = began(&self.history, number, |kind| match kind {
+        let clock = began(self.history.iter(), number, |kind| match kind {
             Kind::Data(_) => Effect::Resets,
             Kind::Without => Effect::Feeds,
             Kind::Nothing => Effect::Bridges,
@@ -439,19 +443,20 @@ impl Line {
             self.take(asked, false);
         } else if asked < level {
             let took = self.history.iter().rposition(|run| run.took);
-            let history = &self.history[took.map_or(0, |took| took + 1)..];
-            let clock = began(history, number, |kind| match kind {
+            let since = took.map_or(0, |took| took + 1);
+            let clock = began(self.history.range(since..), number, |kind| match kind {
                 Kind::Data(asked) if asked < level => Effect::Feeds,
                 Kind::Data(_) => Effect::Resets,
                 Kind::Without if want => Effect::Resets,
                 // page silent: a reading without data asks for nothing here: `only data lower`.
                 Kind::Without | Kind::Nothing => Effect::Passes,
             });
-            let Some(meanwhile) = clock.map(|run| &history[run..]) else {
+            let Some(run) = clock.map(|run| since + run) else {
                 return;
             };
-            if slot - meanwhile[0].first >= recover_for {
-                let asked = meanwhile.iter().filter_map(|run| match run.kind {
+            if slot - self.history[run].first >= recover_for {
+                let meanwhile = self.history.range(run..);
+                let asked = meanwhile.filter_map(|run| match run.kind {
                     Kind::Data(asked) => Some(asked),
                     Kind::Without | Kind::Nothing => None,
                 });
@@ -472,7 +477,7 @@ impl Line {
                 incident.by_data = Some(level);
             }
         }
-        if let Some(run) = self.history.last_mut() {
+        if let Some(run) = self.history.back_mut() {
             run.took = true;
         }
     }
@@ -481,7 +486,7 @@ impl Line {
 /// One legend in the answers of a group.
 #[derive(Default)]
 struct Seen<'a> {
-    sources: BTreeSet<&'a str>,
+    sources: Vec<&'a str>,
     /// The alert that claims it; `None`: an earlier one failed, so nobody may.
     by: Option<usize>,
     /// `None`: excluded.
@@ -506,7 +511,7 @@ fn seen<'a, 'b>(
             let line = lines.get(&*series.legend);
             let theirs = line.is_some_and(|line| line.alert == index && !line.stands_in);
             let seen = seen.entry(&series.legend).or_default();
-            seen.sources.insert(&alert.targets[series.target]);
+            seen.sources.push(&alert.targets[series.target]);
             if seen.by.is_some_and(|by| by != index) || (earlier_failed && !theirs) {
                 continue;
             }
@@ -595,7 +600,7 @@ impl State {
             // page silent: it is known from the targets that returned it last.
             if whole {
                 line.sources
-                    .retain(|source| seen.sources.contains(&**source));
+                    .retain(|source| seen.sources.contains(&&**source));
             }
             for source in &seen.sources {
                 if !line.sources.contains(*source) {
@@ -1071,7 +1076,7 @@ impl Model {
 
     /// What is open, by group and series, in this order.
     pub fn opened(&self) -> Vec<((&str, &str), Open)> {
-        let mut open = Vec::with_capacity(16);
+        let mut open: Vec<((&str, &str), Open)> = Vec::with_capacity(16);
         // page silent: `(store)` and `(receiver NAME)` are critical, and what the built-in alert
         // says has no limit and joins no overflow.
         let alone = |level, since| Open {
@@ -1079,23 +1084,7 @@ impl Model {
             inside: None,
             since,
         };
-        for (series, since) in &self.troubles {
-            open.push(((OWN, &**series), alone(Level::Critical, *since)));
-        }
-        if let Some(silence) = &self.silence {
-            // page silent: of those that are still in it.
-            let lines = self.groups.values().flat_map(|state| state.lines.values());
-            let level = lines.filter_map(|line| line.held).max();
-            let level = level.unwrap_or(Level::NoData);
-            open.push(((OWN, &self.silent), alone(level, silence.since)));
-        }
-        if let Some(since) = self.outage {
-            open.push(((OWN, &self.host), alone(Level::Critical, since)));
-        }
         for (name, state) in &self.groups {
-            if let Some(since) = state.failure {
-                open.push(((OWN, name), alone(Level::Critical, since)));
-            }
             let incidents = || {
                 let lines = state.lines.iter();
                 lines.filter_map(|(name, line)| Some((name, line.incident.as_ref()?)))
@@ -1114,6 +1103,24 @@ impl Model {
                     since,
                 };
                 open.push(((name, series), incident));
+            }
+        }
+        for (series, since) in &self.troubles {
+            open.push(((OWN, &**series), alone(Level::Critical, *since)));
+        }
+        if let Some(silence) = &self.silence {
+            // page silent: of those that are still in it.
+            let lines = self.groups.values().flat_map(|state| state.lines.values());
+            let level = lines.filter_map(|line| line.held).max();
+            let level = level.unwrap_or(Level::NoData);
+            open.push(((OWN, &self.silent), alone(level, silence.since)));
+        }
+        if let Some(since) = self.outage {
+            open.push(((OWN, &self.host), alone(Level::Critical, since)));
+        }
+        for (name, state) in &self.groups {
+            if let Some(since) = state.failure {
+                open.push(((OWN, name), alone(Level::Critical, since)));
             }
         }
         open.sort_by_key(|(name, _)| *name);

@@ -19,8 +19,10 @@ use graphite_pager::deliver::{email, links};
 
 use super::scenario::MINUTE;
 
+mod ears;
 mod timely;
 
+use ears::Ears;
 pub use timely::Time;
 
 /// Nobody is told later than this after the last thing that kept it from them:
@@ -144,7 +146,7 @@ impl Default for Nobody {
 pub struct Told {
     /// Who hears what is told to no single recipient.
     nobody: Nobody,
-    heard: BTreeMap<Who, Heard>,
+    heard: Ears,
     pages: BTreeMap<Under, Page>,
     watched: BTreeMap<IncidentId, Watched>,
     /// When each key was last resolved.
@@ -513,26 +515,19 @@ impl Told {
     }
 
     fn turn(&mut self, from: &[Known], to: Known) {
-        for (heard, page) in &self.unsettled {
+        let ends = to == Known::Written || to == Known::Unsure;
+        self.unsettled.retain(|(heard, page)| {
             let heard = self.heard.get_mut(heard).map(|heard| &mut heard.known);
             let page = self.pages.get_mut(page).map(|page| &mut page.known);
+            let mut settled = true;
             for known in heard.into_iter().chain(page) {
                 if from.contains(known) {
                     *known = to;
                 }
+                settled &= !matches!(known, Known::Noted | Known::Batched);
             }
-        }
-        if to == Known::Written || to == Known::Unsure {
-            let settled = |known: Known| !matches!(known, Known::Noted | Known::Batched);
-            self.unsettled.retain(|(heard, page)| {
-                let heard = self
-                    .heard
-                    .get(heard)
-                    .is_none_or(|heard| settled(heard.known));
-                let page = self.pages.get(page).is_none_or(|page| settled(page.known));
-                !(heard && page)
-            });
-        }
+            !(ends && settled)
+        });
     }
 
     /// What was noted so far is in the batch that is being written.
@@ -558,10 +553,10 @@ impl Told {
         self.rolled_back.append(&mut self.unwritten);
         self.rolled_back_pages.append(&mut self.unwritten_pages);
         let unwritten = &self.rolled_back;
-        self.heard.retain(|(id, address, _), heard| {
+        self.heard.retain(|id, (address, _, heard)| {
             let heeded = heard.wants_end && !self.confused.contains(address);
-            let orphan = heard.word == "open" && heeded && !knew(*id);
-            if orphan && heard.known == Known::Written && !unwritten.contains(id) {
+            let orphan = heard.word == "open" && heeded && !knew(id);
+            if orphan && heard.known == Known::Written && !unwritten.contains(&id) {
                 lost = Some(format!("{address} heard {} of {id}", heard.level));
             }
             !orphan
@@ -584,7 +579,7 @@ impl Told {
             let Some(address) = addresses.get(&policy.name) else {
                 continue;
             };
-            for ((_, there, _), heard) in &mut self.heard {
+            for (there, _, heard) in self.heard.iter_mut() {
                 heard.wants_end &= there != address;
             }
         }
@@ -592,7 +587,7 @@ impl Told {
 
     /// Everything that was told may be forgotten.
     pub fn confuse_all(&mut self) {
-        let known = self.heard.keys().map(|(_, address, _)| address);
+        let known = self.heard.iter().map(|(_, (address, ..))| address);
         let paged = self.pages.keys().map(|(address, _)| address);
         self.confused.extend(known.chain(paged).cloned());
         for page in self.pages.values_mut() {
@@ -653,14 +648,17 @@ impl Told {
         addresses: &Addresses,
         (now, wall): (i64, Timestamp),
     ) -> Verdict {
-        let mut held = None;
+        let (mut held, mut routed) = (None, None);
+        let heard = self.heard.of(incident.id);
         for policy in world.setup().policies() {
             let Some(address) = addresses.get(&policy.name) else {
                 continue;
             };
             let wanted = incident.is_open()
                 && policy.levels.contains(incident.level)
-                && routed(world, incident, policy);
+                && routed
+                    .get_or_insert_with(|| Routed::new(world, incident))
+                    .reaches(policy);
             if !wanted {
                 forget(&mut watched.listening, &policy.name);
                 forget(&mut watched.due, address);
@@ -674,7 +672,7 @@ impl Told {
             }
             let base =
                 || links::dedup_key(&incident.instance, &incident.group, &incident.series, None);
-            if self.knows(address, incident, policy) {
+            if self.knows(heard, address, incident, policy) {
                 watched.owes(address, base, now);
                 forget(&mut watched.due, address);
                 continue;
@@ -697,10 +695,15 @@ impl Told {
         Ok(())
     }
 
-    fn knows(&self, address: &Arc<str>, incident: &Incident, policy: &Policy) -> bool {
+    fn knows(
+        &self,
+        heard: &[ears::Ear],
+        address: &Arc<str>,
+        incident: &Incident,
+        policy: &Policy,
+    ) -> bool {
         let knows = |recipient: &Arc<str>| {
-            let who = (incident.id, Arc::clone(address), Arc::clone(recipient));
-            let heard = self.heard.get(&who);
+            let heard = ears::find(heard, address, recipient);
             heard.is_some_and(|heard| heard.word == "open" && heard.level == incident.level)
         };
         match policy.recipients.is_empty() {
@@ -800,8 +803,8 @@ impl Told {
 
     fn nothing_lost(&self, world: &World, addresses: &Addresses, _wall: Timestamp) -> Verdict {
         let mut all: BTreeMap<(IncidentId, &str), Vec<&Heard>> = BTreeMap::new();
-        for ((id, address, _), heard) in &self.heard {
-            all.entry((*id, address)).or_default().push(heard);
+        for (id, (address, _, heard)) in self.heard.iter() {
+            all.entry((id, address)).or_default().push(heard);
         }
         let watched = self.watched.iter();
         let owed =
@@ -860,15 +863,32 @@ fn is_held(world: &World, incident: &Incident, wall: Timestamp) -> bool {
     })
 }
 
-/// Whether the receiver is told of the incident, as routes and fallbacks say.
-pub fn routed(world: &World, incident: &Incident, policy: &Policy) -> bool {
-    let setup = world.setup();
-    let mut groups = setup.groups.iter();
-    if !groups.any(|group| group.name == incident.group) {
-        return false;
+/// Who is told of one incident, as routes and fallbacks say.
+struct Routed<'a> {
+    incident: &'a Incident,
+    routes: Vec<Arc<str>>,
+    /// Its alert is configured.
+    configured: bool,
+}
+
+impl<'a> Routed<'a> {
+    fn new(world: &World, incident: &'a Incident) -> Self {
+        let (setup, about) = (world.setup(), &incident.about);
+        let (group, series, notify) = (&incident.group, &incident.series, about.notify.as_deref());
+        Self {
+            incident,
+            routes: setup.routed(group, series, &about.labels, notify),
+            configured: setup.groups.iter().any(|other| other.name == *group),
+        }
     }
-    let about = &incident.about;
-    let (group, series, notify) = (&incident.group, &incident.series, about.notify.as_deref());
-    incident.also.contains(&policy.name)
-        || setup.routes_to(&policy.name, group, series, &about.labels, notify)
+
+    fn reaches(&self, policy: &Policy) -> bool {
+        let (also, name) = (&self.incident.also, &policy.name);
+        self.configured && (also.contains(name) || self.routes.contains(name))
+    }
+}
+
+/// Whether the receiver is told of the incident.
+pub fn routed(world: &World, incident: &Incident, policy: &Policy) -> bool {
+    Routed::new(world, incident).reaches(policy)
 }
