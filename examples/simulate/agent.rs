@@ -923,7 +923,7 @@ impl<'s> Day<'s> {
             shift: self.offset + self.scenario.start,
         };
         let mut report = Report::default();
-        let mut answers = Vec::new();
+        let mut answers = Vec::with_capacity(group.alerts.len());
         for (number, alert) in group.alerts.iter().enumerate() {
             let one = matches!(fault, Some((GraphiteFault::OneTarget, _)))
                 && (number == last) == (fault.is_some_and(|(_, since)| since % 2 == 0));
@@ -1280,7 +1280,7 @@ impl<'s> Day<'s> {
             return;
         };
         let at = now.max(process.free_at);
-        let mut wakes = Vec::new();
+        let mut wakes = Vec::with_capacity(process.tellers.len());
         for (name, teller) in &mut process.tellers {
             if !teller.busy {
                 teller.wake += 1;

@@ -148,10 +148,15 @@ impl Graphite {
         let first = (until - 5 * MINUTE).div_euclid(STEP) * STEP + STEP;
         let mut points = Vec::with_capacity(6);
         let mut at = first;
+        let timeline = &self.timelines[metric];
+        let mut changes = timeline.partition_point(|(from, _)| *from <= first - shift - back);
         while at <= until {
             // a metric's own time: the clock of whoever asks may have been set
             let own = at - shift - back;
-            let state = twin.unwrap_or_else(|| self.shows(metric, own));
+            while timeline.get(changes).is_some_and(|(from, _)| *from <= own) {
+                changes += 1;
+            }
+            let state = twin.unwrap_or_else(|| timeline[changes - 1].1);
             let stale = matches!(fault, Some((GraphiteFault::Stale, _))) && now - own < HOUR;
             let whole = own + STEP <= now;
             let value = match VALUES.get(state) {

@@ -487,6 +487,8 @@ impl Line {
 #[derive(Default)]
 struct Seen<'a> {
     sources: Vec<&'a str>,
+    /// There is a line of it.
+    known: bool,
     /// The alert that claims it; `None`: an earlier one failed, so nobody may.
     by: Option<usize>,
     /// `None`: excluded.
@@ -511,6 +513,7 @@ fn seen<'a, 'b>(
             let line = lines.get(&*series.legend);
             let theirs = line.is_some_and(|line| line.alert == index && !line.stands_in);
             let seen = seen.entry(&series.legend).or_default();
+            seen.known = line.is_some();
             seen.sources.push(&alert.targets[series.target]);
             if seen.by.is_some_and(|by| by != index) || (earlier_failed && !theirs) {
                 continue;
@@ -589,7 +592,7 @@ impl State {
                 self.lines.remove(legend);
                 continue;
             };
-            if !self.lines.contains_key(legend) {
+            if !seen.known {
                 self.lines.insert(legend.to_owned(), Line::default());
             }
             let Some(line) = self.lines.get_mut(legend) else {

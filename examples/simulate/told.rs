@@ -621,6 +621,9 @@ impl Told {
         now: i64,
         wall: Timestamp,
     ) -> Verdict {
+        let policies = world.setup().policies();
+        let placed = policies.filter_map(|policy| Some((policy, addresses.get(&policy.name)?)));
+        let placed: Vec<(&Policy, &Arc<str>)> = placed.collect();
         for incident in world.incidents() {
             // what a process took with it may have been told, or never happened
             let gone = self.rolled_back.contains(&incident.id);
@@ -633,7 +636,7 @@ impl Told {
             }
             // the rest of what was heard is looked at beside it
             let mut watched = std::mem::take(watched);
-            let verdict = self.look_at(incident, &mut watched, world, addresses, (now, wall));
+            let verdict = self.look_at(incident, &mut watched, world, &placed, (now, wall));
             self.watched.insert(incident.id, watched);
             verdict?;
         }
@@ -645,15 +648,12 @@ impl Told {
         incident: &Incident,
         watched: &mut Watched,
         world: &World,
-        addresses: &Addresses,
+        placed: &[(&Policy, &Arc<str>)],
         (now, wall): (i64, Timestamp),
     ) -> Verdict {
         let (mut held, mut routed) = (None, None);
         let heard = self.heard.of(incident.id);
-        for policy in world.setup().policies() {
-            let Some(address) = addresses.get(&policy.name) else {
-                continue;
-            };
+        for &(policy, address) in placed {
             let wanted = incident.is_open()
                 && policy.levels.contains(incident.level)
                 && routed
