@@ -97,20 +97,23 @@ impl Page {
 
     /// Puts a delivery where it stands now; `None`: nowhere.
     pub fn put(&mut self, entry: Entry, place: Option<Place>) {
-        if self.places.get(&entry).copied() == place {
+        let before = match place {
+            Some(place) => self.places.insert(entry.clone(), place),
+            None => self.places.remove(&entry),
+        };
+        if before == place {
             return;
         }
-        match self.places.remove(&entry) {
+        match before {
             Some(Place::Ready(rank)) => drop(self.ready.remove(&(rank, entry.clone()))),
             Some(Place::Later(at)) => drop(self.later.remove(&(at, entry.clone()))),
             None => {}
         }
         match place {
-            Some(Place::Ready(rank)) => drop(self.ready.insert((rank, entry.clone()))),
-            Some(Place::Later(at)) => drop(self.later.insert((at, entry.clone()))),
-            None => return,
+            Some(Place::Ready(rank)) => drop(self.ready.insert((rank, entry))),
+            Some(Place::Later(at)) => drop(self.later.insert((at, entry))),
+            None => {}
         }
-        self.places.extend(place.map(|place| (entry, place)));
     }
 
     /// The most urgent.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{DeliveryKey, LEAVE, RELEASE, World};
 use crate::alert::definition::Docs;
 use crate::alert::delivery::Delivery;
-use crate::alert::incident::{About, IncidentId, Subject};
+use crate::alert::incident::{About, BUILT_IN, IncidentId, Subject};
 use crate::alert::level::Level;
 use crate::alert::time::Timestamp;
 
@@ -47,6 +47,10 @@ impl World {
 
     /// Records that the store failed, or works again.
     pub fn store_failed(&mut self, why: Option<&str>, now: Timestamp) {
+        // it works, as ever: this is said of each batch
+        if why.is_none() && !self.own_is_open(STORE) {
+            return;
+        }
         let level = if why.is_some() {
             Level::Critical
         } else {
@@ -227,15 +231,16 @@ impl World {
 
     /// The series of the agent's own incidents that are open.
     fn own_open(&self) -> impl Iterator<Item = &Arc<str>> {
-        let from = (Arc::clone(&self.own.alert), Arc::clone(&self.own.first));
-        let named = self.named.range(from..).map(|(name, _)| name);
-        named
-            .take_while(|(alert, _)| *alert == self.own.alert)
-            .map(|(_, series)| series)
+        self.named
+            .get(BUILT_IN)
+            .into_iter()
+            .flatten()
+            .map(|(series, _)| series)
     }
 
     pub(super) fn own_is_open(&self, series: &str) -> bool {
-        self.own_open().any(|open| **open == *series)
+        let own = self.named.get(BUILT_IN);
+        own.is_some_and(|own| own.contains_key(series))
     }
 
     /// Ends the agent's own incidents that are about something which the

@@ -53,10 +53,14 @@ impl World {
             self.incidents.take_touched(),
         );
         self.changes.news |= !deliveries.is_empty() || !incidents.is_empty();
+        let mut last = None;
         for key in deliveries {
-            self.changes.due.insert(key.0);
-            if self.incidents.get(&key.0).is_some_and(|i| !i.is_open()) {
-                ended.push(key.0);
+            // those of one incident come one after the other
+            if last.replace(key.0) != Some(key.0) {
+                self.changes.due.insert(key.0);
+                if self.incidents.get(&key.0).is_some_and(|i| !i.is_open()) {
+                    ended.push(key.0);
+                }
             }
             self.agenda.changed(key);
         }
@@ -112,7 +116,7 @@ impl World {
     pub(super) fn open_of(&self, group: &Arc<str>, series: &Arc<str>) -> Option<IncidentId> {
         let life = || Some(&self.groups.get(group)?.life);
         let open = || Some(life()?.series.active(series)?.open?.id);
-        let named = self.named.get(&(Arc::clone(group), Arc::clone(series)));
+        let named = self.named.get(group).and_then(|named| named.get(series));
         let id = named.copied().or_else(open)?;
         let incident = self.incidents.get(&id)?;
         incident.is_open().then_some(id)

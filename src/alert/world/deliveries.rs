@@ -38,6 +38,11 @@ pub(super) struct Owed {
     pub refused: BTreeSet<DeliveryKey>,
 }
 
+/// Whether two keys of one incident are the same.
+fn is_same((_, receiver, recipient): &DeliveryKey, key: &DeliveryKey) -> bool {
+    *receiver == key.1 && *recipient == key.2
+}
+
 impl Deliveries {
     /// Those that a store held. All of them count as changed.
     pub fn new(by_key: BTreeMap<DeliveryKey, Delivery>) -> Self {
@@ -50,7 +55,7 @@ impl Deliveries {
 
     pub fn get(&self, key: &DeliveryKey) -> Option<&Delivery> {
         let of_it = self.by_incident.get(&key.0)?;
-        let (_, delivery) = of_it.iter().find(|(other, _)| other == key)?;
+        let (_, delivery) = of_it.iter().find(|(other, _)| is_same(other, key))?;
         Some(delivery)
     }
 
@@ -75,11 +80,6 @@ impl Deliveries {
         of_it.map(|(key, it)| (key, it))
     }
 
-    /// The keys of these, for whoever changes them.
-    pub fn keys_of(&self, id: IncidentId) -> Vec<DeliveryKey> {
-        self.of(id).map(|(key, _)| key.clone()).collect()
-    }
-
     /// What each receiver is owed.
     pub fn owed(&self) -> impl Iterator<Item = (&Arc<str>, &Owed)> {
         self.owed.iter()
@@ -101,7 +101,7 @@ impl Deliveries {
 
     pub fn remove(&mut self, key: &DeliveryKey) -> Option<Delivery> {
         let of_it = self.by_incident.get_mut(&key.0)?;
-        let place = of_it.iter().position(|(other, _)| other == key)?;
+        let place = of_it.iter().position(|(other, _)| is_same(other, key))?;
         let (_, delivery) = of_it.remove(place);
         if of_it.is_empty() {
             self.by_incident.remove(&key.0);
@@ -114,7 +114,7 @@ impl Deliveries {
     /// Says whether that changed anything.
     pub fn edit(&mut self, key: &DeliveryKey, with: impl FnOnce(&mut Delivery)) -> bool {
         let of_it = self.by_incident.get_mut(&key.0).into_iter().flatten();
-        let Some((_, delivery)) = of_it.into_iter().find(|(other, _)| other == key) else {
+        let Some((_, delivery)) = of_it.into_iter().find(|(other, _)| is_same(other, key)) else {
             return false;
         };
         let before = delivery.clone();

@@ -12,6 +12,7 @@
 //! - `agent.rs`: the agent's own incidents: Graphite fails, receivers fail
 //! - `silence.rs`: many series that fall silent at once
 //! - `standing.rs`: which groups are asked for, and which of them fail
+//! - `audience.rs`: who is told of an incident
 //! - `telling.rs`: who is owed something, and what came of an attempt
 //! - `next.rs`: the most urgent thing to tell a receiver
 //! - `incidents.rs`, `deliveries.rs`, `agenda.rs`: what there is, with indexes; `changes.rs`: what
@@ -21,6 +22,7 @@
 
 mod agenda;
 mod agent;
+mod audience;
 mod batch;
 mod changes;
 mod deliveries;
@@ -143,8 +145,6 @@ struct Own {
     alert: Arc<str>,
     /// The series of a silence in numbers.
     silence: Arc<str>,
-    /// What stands before all names: not the one that all threads share.
-    first: Arc<str>,
 }
 
 impl Own {
@@ -152,7 +152,6 @@ impl Own {
         Self {
             alert: Arc::from(BUILT_IN),
             silence: Arc::from(format!("{} (no data)", setup.host)),
-            first: Arc::from(""),
         }
     }
 }
@@ -178,7 +177,7 @@ pub struct World {
     changes: Changes,
     /// Open incidents that no series' `Active` names, by group and series name:
     /// overflow, and the agent's own.
-    named: BTreeMap<(Arc<str>, Arc<str>), IncidentId>,
+    named: BTreeMap<Arc<str>, BTreeMap<Arc<str>, IncidentId>>,
     /// Series that are told in a silence in numbers: at which level, and since
     /// when they lack data.
     silent: BTreeMap<(Arc<str>, Arc<str>), (Level, Timestamp)>,

@@ -80,23 +80,23 @@ impl World {
         if changed.is_empty() && page.first().is_none() {
             return Next::Wait(page.wake());
         }
-        let Some(policy) = self.policy(receiver).cloned() else {
-            return Next::Wait(None);
-        };
         let key = |(id, recipient): &(IncidentId, Arc<str>)| {
             (*id, Arc::clone(receiver), Arc::clone(recipient))
         };
         for entry in changed {
-            let place = self.look(&key(&entry), &policy, now);
-            let place = place.map(|found| found.place());
+            let place = self.look(&key(&entry), now).map(|found| found.place());
             self.agenda.page(receiver).put(entry, place);
         }
-        while let Some((rank, entry)) = self.agenda.page(receiver).first() {
-            let found = self.look(&key(&entry), &policy, now);
+        loop {
+            let page = self.agenda.page(receiver);
+            let Some((rank, entry)) = page.first() else {
+                return Next::Wait(page.wake());
+            };
+            let found = self.look(&key(&entry), now);
             let place = found.as_ref().map(Found::place);
             match found {
                 Some(Found::Now(_, what)) if place == Some(Place::Ready(rank)) => {
-                    if let Some(job) = self.job(&what, &policy, now) {
+                    if let Some(job) = self.job(&what, now) {
                         return Next::Job(Box::new(job));
                     }
                     self.agenda.page(receiver).put(entry, None);
@@ -104,7 +104,6 @@ impl World {
                 _ => self.agenda.page(receiver).put(entry, place),
             }
         }
-        Next::Wait(self.agenda.page(receiver).wake())
     }
 
     /// How far something that fails again and again stands back while its
@@ -119,7 +118,8 @@ impl World {
 
     /// What a delivery owes, and how urgent that is; `None`: nothing, until
     /// something changes.
-    fn look(&self, key: &DeliveryKey, policy: &Policy, now: Timestamp) -> Option<Found> {
+    fn look(&self, key: &DeliveryKey, now: Timestamp) -> Option<Found> {
+        let policy = self.policy(&key.1)?;
         let incident = self.incidents.get(&key.0)?;
         let delivery = self.deliveries.get(key)?;
         if !self.released(&incident.group, now) {
@@ -175,8 +175,9 @@ impl World {
         })
     }
 
-    fn job(&mut self, (key, tell, level): &What, policy: &Policy, now: Timestamp) -> Option<Job> {
+    fn job(&mut self, (key, tell, level): &What, now: Timestamp) -> Option<Job> {
         let (tell, level) = (*tell, *level);
+        let policy = self.policy(&key.1)?;
         let incident = self.incidents.get(&key.0)?;
         let situation = self.situation(incident, &key.1, now);
         let first = self.deliveries.get(key)?.clone();

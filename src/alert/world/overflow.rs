@@ -93,8 +93,9 @@ impl World {
     /// Who is told of an overflow follows the routes of all its members.
     pub(super) fn route_overflows(&mut self, now: Timestamp) {
         let named = self.named.iter();
+        let named = named.flat_map(|(group, named)| named.values().map(move |id| (group, id)));
         let overflows: Vec<_> = named
-            .filter_map(|((group, _), id)| {
+            .filter_map(|(group, id)| {
                 let subject = self.incidents.get(id)?.subject;
                 let overflow = matches!(subject, Subject::More | Subject::MoreWithoutData);
                 overflow.then(|| (Arc::clone(group), subject))
@@ -119,16 +120,19 @@ impl World {
         reason: String,
         with: impl FnOnce(&mut Incident),
     ) {
-        let key = (Arc::clone(group), Arc::<str>::from(series));
-        let id = match self.named.get(&key) {
+        let named = self.named.get(group);
+        let id = match named.and_then(|named| named.get(series)) {
             Some(&id) => id,
             None if level == Level::Ok => return,
             None => {
+                let series = Arc::<str>::from(series);
                 let number = self.groups.get(group).map_or(0, |e| e.life.head.number);
-                let id = IncidentId::new(&self.setup.instance, group, series, at, number);
-                let incident = self.blank(id, key.clone(), subject, at);
+                let id = IncidentId::new(&self.setup.instance, group, &series, at, number);
+                let key = (Arc::clone(group), Arc::clone(&series));
+                let incident = self.blank(id, key, subject, at);
                 self.incidents.insert(incident);
-                self.named.insert(key.clone(), id);
+                let named = self.named.entry(Arc::clone(group)).or_default();
+                named.insert(series, id);
                 id
             }
         };
@@ -145,8 +149,10 @@ impl World {
             self.incident_changed(id);
             self.ensure_deliveries(id, at, now);
         }
-        if level == Level::Ok {
-            self.named.remove(&key);
+        if level == Level::Ok
+            && let Some(named) = self.named.get_mut(group)
+        {
+            named.remove(series);
         }
     }
 

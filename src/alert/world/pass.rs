@@ -294,11 +294,11 @@ impl World {
             return;
         };
         let series = &mut entry.life.series;
-        let Some(known) = series.get(legend) else {
+        let active = series.active(legend);
+        if active.is_none() && series.find(legend).is_none() {
             return;
-        };
-        let after = known.active.map(|active| (**active).clone());
-        let after = after.unwrap_or_default();
+        }
+        let after = active.map(|active| (**active).clone()).unwrap_or_default();
         if after.is_idle() {
             series.quiet(legend);
             if after.stands_in {

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use globset::{Candidate, GlobMatcher};
+
 use super::agenda::Agenda;
 use super::batch::{Dirty, Quiet};
 use super::changes::Changes;
@@ -62,12 +64,13 @@ impl Setup {
         labels: &BTreeMap<String, String>,
         notify: Option<&[Arc<str>]>,
     ) -> Vec<Arc<str>> {
-        let mut routed: Vec<Arc<str>> = Vec::new();
-        for name in self.named(alert, series, labels, notify) {
+        let mut routed: Vec<Arc<str>> = Vec::with_capacity(self.receivers.len());
+        self.any_named(alert, series, labels, notify, |name| {
             if !routed.contains(name) {
                 routed.push(Arc::clone(name));
             }
-        }
+            false
+        });
         routed
     }
 
@@ -80,42 +83,65 @@ impl Setup {
         labels: &BTreeMap<String, String>,
         notify: Option<&[Arc<str>]>,
     ) -> bool {
-        let mut named = self.named(alert, series, labels, notify);
-        named.any(|name| **name == *receiver)
+        self.any_named(alert, series, labels, notify, |name| **name == *receiver)
     }
 
-    /// The same in the order in which they are named, and as often.
-    fn named<'a>(
+    /// Whether `is` says so of one of them, asked in the order in which they are
+    /// named, and as often.
+    pub(super) fn any_named<'a>(
         &'a self,
-        alert: &'a str,
-        series: &'a str,
-        labels: &'a BTreeMap<String, String>,
+        alert: &str,
+        series: &str,
+        labels: &BTreeMap<String, String>,
         notify: Option<&'a [Arc<str>]>,
-    ) -> impl Iterator<Item = &'a Arc<str>> {
-        let routes = self.routes.iter().filter(move |_| notify.is_none());
-        let mut routes = routes.filter(move |route| route.matches(alert, series, labels));
-        let first = routes.next();
-        let is_led = notify.is_some() || first.is_some();
-        let mut goes_on = true;
-        let taken = first.into_iter().chain(routes);
-        let taken = taken.take_while(move |route| std::mem::replace(&mut goes_on, route.continue_));
+        mut is: impl FnMut(&'a Arc<str>) -> bool,
+    ) -> bool {
+        if let Some(notify) = notify {
+            return notify.iter().any(is);
+        }
+        if !self.routes.is_empty() {
+            // what patterns are matched against is prepared once
+            let (alert, series) = (Candidate::new(alert), Candidate::new(series));
+            let takes = |route: &&Route| route.takes(&alert, &series, labels);
+            let mut is_led = false;
+            for route in self.routes.iter().filter(takes) {
+                if route.notify.iter().any(&mut is) {
+                    return true;
+                }
+                is_led = true;
+                if !route.continue_ {
+                    break;
+                }
+            }
+            if is_led {
+                return false;
+            }
+        }
         let any_default = self.receivers.iter().any(|policy| policy.default);
         let rest = self.receivers.iter();
-        let rest = rest.filter(move |policy| !is_led && (policy.default || !any_default));
-        let own = notify.into_iter().flatten();
-        own.chain(taken.flat_map(|route| &route.notify))
-            .chain(rest.map(|policy| &policy.name))
+        let mut rest = rest.filter(|policy| policy.default || !any_default);
+        rest.any(|policy| is(&policy.name))
     }
 }
 
 impl Route {
     /// Whether an incident of `alert` and `series` takes this route.
     pub fn matches(&self, alert: &str, series: &str, labels: &BTreeMap<String, String>) -> bool {
-        self.alert.as_ref().is_none_or(|glob| glob.is_match(alert))
-            && self
-                .series
-                .as_ref()
-                .is_none_or(|glob| glob.is_match(series))
+        self.takes(&Candidate::new(alert), &Candidate::new(series), labels)
+    }
+
+    fn takes(
+        &self,
+        alert: &Candidate<'_>,
+        series: &Candidate<'_>,
+        labels: &BTreeMap<String, String>,
+    ) -> bool {
+        let fits = |glob: &Option<GlobMatcher>, name: &Candidate<'_>| {
+            glob.as_ref()
+                .is_none_or(|glob| glob.is_match_candidate(name))
+        };
+        fits(&self.alert, alert)
+            && fits(&self.series, series)
             && self
                 .labels
                 .iter()
@@ -151,12 +177,12 @@ impl World {
             let pages = pages.into_iter().map(|page| (Arc::clone(name), page));
             dirty.known.extend(pages);
         }
-        let named = saved
-            .incidents
-            .values()
-            .filter(|incident| incident.is_open() && incident.subject != Subject::Series)
-            .map(|i| ((Arc::clone(&i.group), Arc::clone(&i.series)), i.id))
-            .collect();
+        let mut named: BTreeMap<Arc<str>, BTreeMap<Arc<str>, IncidentId>> = BTreeMap::new();
+        let open = saved.incidents.values().filter(|i| i.is_open());
+        for incident in open.filter(|incident| incident.subject != Subject::Series) {
+            let named = named.entry(Arc::clone(&incident.group)).or_default();
+            named.insert(Arc::clone(&incident.series), incident.id);
+        }
         let mut world = Self {
             started: now,
             ticked: now,

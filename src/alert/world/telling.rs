@@ -1,15 +1,13 @@
 //! Who is to be told of an incident, what is owed to them, and what came of an
 //! attempt. What a worker is given next is decided in `next.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::agent::receiver_named;
 use super::{DeliveryKey, Job, World};
-use crate::alert::delivery::{Delivery, GIVE_UP, Outcome, Owes, Situation, Tell, desired};
+use crate::alert::delivery::{Delivery, GIVE_UP, Outcome, Owes, Tell, desired};
 use crate::alert::hash;
-use crate::alert::incident::{BUILT_IN, Incident, IncidentId, Subject};
+use crate::alert::incident::{Incident, IncidentId, Subject};
 use crate::alert::level::Level;
 use crate::alert::receiver::Policy;
 use crate::alert::time::Timestamp;
@@ -29,51 +27,6 @@ pub struct GivenUp {
 }
 
 impl World {
-    /// The receivers that an incident is told to, by name.
-    pub(super) fn receivers_of(&self, id: IncidentId) -> BTreeSet<Arc<str>> {
-        let incident = self.incidents.get(&id).into_iter();
-        let names = incident.flat_map(|incident| {
-            let names = self.setup.policies().map(|policy| &policy.name);
-            names.filter(|name| self.is_told(incident, name))
-        });
-        names.cloned().collect()
-    }
-
-    /// Whether a receiver is one of these.
-    fn is_told(&self, incident: &Incident, receiver: &str) -> bool {
-        if self.setup.policy(receiver).is_none() {
-            return false;
-        }
-        let also = incident.also.contains(receiver);
-        let about = &incident.about;
-        let (group, series) = (&incident.group, &incident.series);
-        match incident.subject {
-            Subject::Series => {
-                let entry = self.groups.get(group);
-                let configured = entry.is_some_and(|entry| entry.leaves_at.is_none());
-                let routed = || {
-                    let notify = about.notify.as_deref();
-                    self.setup
-                        .routes_to(receiver, group, series, &about.labels, notify)
-                };
-                // its alert is gone: whoever knows of it hears its end
-                let knows = || {
-                    let mut of_it = self.deliveries.of(incident.id);
-                    of_it.any(|(key, _)| *key.1 == *receiver)
-                };
-                also || if configured { routed() } else { knows() }
-            }
-            Subject::Agent => {
-                let routed = || {
-                    self.setup
-                        .routes_to(receiver, BUILT_IN, series, &BTreeMap::new(), None)
-                };
-                receiver_named(series) != Some(receiver) && (also || routed())
-            }
-            Subject::More | Subject::MoreWithoutData | Subject::Silence => also,
-        }
-    }
-
     /// Makes sure that everybody who is to be told has a delivery, and that its
     /// clock of `after` runs.
     pub(super) fn ensure_deliveries(&mut self, id: IncidentId, at: Timestamp, now: Timestamp) {
@@ -85,10 +38,10 @@ impl World {
         }
         // one who joins later (a fallback, a new route) is as late as the incident is old
         let at = at.min(incident.changed);
+        let situation = self.situations(incident, now);
         let mut added = Vec::new();
         for policy in self.setup.policies() {
-            let situation = self.situation(incident, &policy.name, now);
-            if desired(incident, policy, &situation) == Level::Ok {
+            if desired(incident, policy, &situation(&policy.name)) == Level::Ok {
                 continue;
             }
             for recipient in recipients(policy) {
@@ -101,10 +54,11 @@ impl World {
         let mut listening = Vec::new();
         for (key, _) in self.deliveries.of(id) {
             if let Some(policy) = self.policy(&key.1) {
-                let situation = self.situation(incident, &key.1, now);
-                listening.push((key.clone(), desired(incident, policy, &situation)));
+                let level = desired(incident, policy, &situation(&key.1));
+                listening.push((key.clone(), level));
             }
         }
+        drop(situation);
         for key in &added {
             let delivery = Delivery {
                 listening_since: Some(at),
@@ -142,30 +96,6 @@ impl World {
         }
     }
 
-    /// The policy of a receiver, also of one that is only told the end of what it knows.
-    pub(super) fn policy(&self, name: &str) -> Option<&Policy> {
-        self.setup.policy(name).or_else(|| self.retired.get(name))
-    }
-
-    /// Whether there is, or was, a receiver of that name that can be told something.
-    pub fn knows_receiver(&self, name: &str) -> bool {
-        self.policy(name).is_some()
-    }
-
-    pub(super) fn situation(
-        &self,
-        incident: &Incident,
-        receiver: &str,
-        now: Timestamp,
-    ) -> Situation {
-        Situation {
-            routed: self.is_told(incident, receiver),
-            held: self.held(&incident.group, now),
-            all_levels: incident.subject == Subject::Silence,
-            now,
-        }
-    }
-
     /// What is owed now is marked as owed since now, wherever something changed
     /// or its time has come.
     pub(super) fn mark_all_due(&mut self, now: Timestamp) {
@@ -186,13 +116,13 @@ impl World {
         if incident.inside.is_some() || !self.released(&incident.group, now) {
             return;
         }
+        let situation = self.situations(incident, now);
         let mut marks = Vec::new();
         for (key, delivery) in self.deliveries.of(id) {
             let Some(policy) = self.policy(&key.1) else {
                 continue;
             };
-            let situation = self.situation(incident, &key.1, now);
-            let owes = delivery.owes(incident, policy, &situation);
+            let owes = delivery.owes(incident, policy, &situation(&key.1));
             let due = matches!(owes, Owes::Now(_));
             let untold = delivery.told == Level::Ok && !delivery.owed;
             let new = untold && owes == Owes::Now(Tell::New);
@@ -201,6 +131,7 @@ impl World {
                 marks.push((key.clone(), policy.keyed, due, new, settled));
             }
         }
+        drop(situation);
         for (key, keyed, due, new, settled) in marks {
             self.deliveries.edit(&key, |delivery| {
                 delivery.due_since = due.then(|| delivery.due_since.unwrap_or(now));
@@ -303,8 +234,8 @@ impl World {
                 continue;
             }
             let mut done = true;
-            for key in self.deliveries.keys_of(id) {
-                if self.is_owed(&key, now) {
+            for (key, owed) in self.owed_of(id, now) {
+                if owed && self.is_tried(&key, now) {
                     done = false;
                 } else {
                     self.deliveries.remove(&key);
@@ -322,19 +253,28 @@ impl World {
         self.drop_retired();
     }
 
-    fn is_owed(&mut self, key: &DeliveryKey, now: Timestamp) -> bool {
+    /// The deliveries of an incident, and whether anything of each is still owed.
+    fn owed_of(&self, id: IncidentId, now: Timestamp) -> Vec<(DeliveryKey, bool)> {
+        let Some(incident) = self.incidents.get(&id) else {
+            return Vec::new();
+        };
+        let situation = self.situations(incident, now);
+        let owed = |(key, delivery): (&DeliveryKey, &Delivery)| {
+            let policy = self.policy(&key.1);
+            let owes = policy.map(|policy| delivery.owes(incident, policy, &situation(&key.1)));
+            let owed = owes.is_some_and(|owes| owes != Owes::Nothing);
+            (key.clone(), owed)
+        };
+        self.deliveries.of(id).map(owed).collect()
+    }
+
+    /// Whether what is owed goes on being tried; else it is given up.
+    fn is_tried(&mut self, key: &DeliveryKey, now: Timestamp) -> bool {
         let (Some(incident), Some(delivery)) =
             (self.incidents.get(&key.0), self.deliveries.get(key))
         else {
             return false;
         };
-        let Some(policy) = self.policy(&key.1) else {
-            return false;
-        };
-        let situation = self.situation(incident, &key.1, now);
-        if delivery.owes(incident, policy, &situation) == Owes::Nothing {
-            return false;
-        }
         // trying, not waiting: while the process was away nothing was tried
         let since = incident
             .ended
