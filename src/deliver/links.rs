@@ -112,7 +112,9 @@ fn from_template(source: &str, context: &Context<'_>) -> Result<String, String> 
 /// different ones: past 255 characters it is cut and a hash of the whole
 /// appended.
 pub fn dedup_key(instance: &str, alert: &str, series: &str, suffix: Option<Level>) -> String {
-    let mut key = format!("{}/{}/{}", encode(instance), encode(alert), encode(series));
+    let encoded = |text| utf8_percent_encode(text, RESERVED);
+    let (instance, alert, series) = (encoded(instance), encoded(alert), encoded(series));
+    let mut key = format!("{instance}/{alert}/{series}");
     if let Some(level) = suffix {
         let _ = write!(key, "/{level}");
     }

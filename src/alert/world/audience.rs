@@ -23,6 +23,8 @@ struct Audience<'a> {
 enum Reached<'a> {
     /// These, by its routes.
     Routed(Vec<&'a Arc<str>>),
+    /// The only one that is asked for, if its routes say so.
+    Only(bool),
     /// Its alert is gone: whoever knows of it hears its end.
     Knowing,
     /// Nobody.
@@ -36,12 +38,13 @@ impl<'a> Audience<'a> {
         let (setup, about) = (&world.setup, &incident.about);
         let (group, series) = (&incident.group, &incident.series);
         let routed = |alert: &str, labels, notify| {
-            let mut routed = Vec::new();
+            if let Some(only) = only {
+                return Reached::Only(setup.routes_to(only, alert, series, labels, notify));
+            }
+            let mut routed = Vec::with_capacity(setup.receivers.len());
             setup.any_named(alert, series, labels, notify, |name| {
-                if only.is_none_or(|only| **name == *only) {
-                    routed.push(name);
-                }
-                only.is_some() && !routed.is_empty()
+                routed.push(name);
+                false
             });
             Reached::Routed(routed)
         };
@@ -73,6 +76,7 @@ impl<'a> Audience<'a> {
         };
         let reached = || match &self.reached {
             Reached::Routed(names) => names.iter().any(|name| ***name == *receiver),
+            Reached::Only(reached) => *reached,
             Reached::Knowing => {
                 let mut of_it = self.world.deliveries.of(incident.id);
                 of_it.any(|(key, _)| *key.1 == *receiver)

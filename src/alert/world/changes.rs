@@ -47,12 +47,15 @@ impl Hours {
 impl World {
     /// Passes on what changed to those who have to look at it.
     pub(super) fn spread(&mut self) {
-        let mut ended = Vec::new();
         let (deliveries, incidents) = (
             self.deliveries.take_touched(),
             self.incidents.take_touched(),
         );
-        self.changes.news |= !deliveries.is_empty() || !incidents.is_empty();
+        if deliveries.is_empty() && incidents.is_empty() {
+            return;
+        }
+        self.changes.news = true;
+        let mut ended = Vec::new();
         let mut last = None;
         for key in deliveries {
             // those of one incident come one after the other

@@ -256,6 +256,9 @@ impl World {
 
     /// Whether new things of `group` are held back.
     fn held(&self, group: &str, now: Timestamp) -> bool {
+        if self.standings.hours.is_empty() {
+            return false;
+        }
         if let Some(known) = self
             .changes
             .hours
