@@ -55,7 +55,6 @@ const OWED: usize = 2000;
 const NAP: i64 = 5 * SECOND;
 
 enum Event {
-    Happening(usize),
     Start,
     Tick(u64),
     /// A group's task wakes: the group, and which wake-up this is.
@@ -159,6 +158,8 @@ pub struct Day<'s> {
     now: i64,
     offset: i64,
     events: BinaryHeap<Coming>,
+    /// How much of what the scenario has in store has happened: it is in order.
+    happened: usize,
     number: u64,
     life: u64,
     process: Option<Process>,
@@ -208,6 +209,7 @@ impl<'s> Day<'s> {
             now: 0,
             offset: 0,
             events: BinaryHeap::new(),
+            happened: 0,
             number: 0,
             life: 0,
             process: None,
@@ -238,11 +240,6 @@ impl<'s> Day<'s> {
             configurations: BTreeMap::from([(Edit::Back, configured)]),
             retired: BTreeMap::new(),
         };
-        for (index, happening) in scenario.happenings.iter().enumerate() {
-            if happening.at < scenario.trouble {
-                day.push(happening.at, Event::Happening(index));
-            }
-        }
         day.push(0, Event::Start);
         day.push(scenario.trouble, Event::Well);
         day
@@ -286,10 +283,22 @@ impl<'s> Day<'s> {
             let Some(next) = self.events.peek_mut() else {
                 return;
             };
-            if next.0 > end {
+            let at = next.0;
+            let happening = self.scenario.happenings.get(self.happened);
+            let trouble = self.scenario.trouble;
+            // what happens to the agent goes before what it does at that instant
+            let first = happening.filter(|first| first.at <= at.min(end) && first.at < trouble);
+            if let Some(first) = first {
+                drop(next);
+                self.now = first.at;
+                self.happened += 1;
+                self.happening(self.happened - 1);
+                continue;
+            }
+            if at > end {
                 break;
             }
-            let Coming(at, _, event) = PeekMut::pop(next);
+            let Coming(_, _, event) = PeekMut::pop(next);
             self.now = at;
             self.happen(event);
         }
@@ -384,7 +393,6 @@ impl<'s> Day<'s> {
             }
         }
         match event {
-            Event::Happening(index) => self.happening(index),
             Event::Start => self.start(),
             Event::Tick(_) => self.tick(),
             Event::Due(_, name, wake) => self.due(&name, wake),

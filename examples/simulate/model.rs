@@ -612,12 +612,12 @@ impl State {
             }
             line.read(reading, slot, number);
         }
-        let seen: BTreeSet<&str> = seen.into_keys().collect();
+        let seen: Vec<&str> = seen.into_keys().collect();
         // page silent: what is forgotten in this evaluation is known in it.
         self.stand_ins(slot, answers);
         let alerts = &self.config.alerts;
         self.lines.retain(|legend, line| {
-            if line.stands_in || seen.contains(&**legend) {
+            if line.stands_in || seen.binary_search(&&**legend).is_ok() {
                 return true;
             }
             let (alert, answered) = (&alerts[line.alert], answers[line.alert].is_some());
@@ -1034,12 +1034,12 @@ impl Model {
         // page silent: the latest try of a group may lie before the start; but what is not told
         // yet wants a failed try since then.
         let asked = || self.groups.values().filter(|state| state.left.is_none());
-        let tries: Vec<bool> = asked().filter_map(|state| state.failed).collect();
-        let failed = tries.iter().filter(|failed| **failed).count();
-        if tries.is_empty() {
+        let tries = || asked().filter_map(|state| state.failed);
+        let (tried, failed) = (tries().count(), tries().filter(|failed| *failed).count());
+        if tried == 0 {
             return;
         }
-        if failed == tries.len() || failed > 5 && failed * 5 > tries.len() {
+        if failed == tried || failed > 5 && failed * 5 > tried {
             let last = asked().filter_map(|state| state.failing_since).max();
             let fresh = asked().any(|state| state.tried && state.failed == Some(true));
             let last = last.unwrap_or(now).min(now);

@@ -358,7 +358,8 @@ impl Told {
         for (other, delivery) in world.deliveries() {
             let theirs =
                 other.1 == job.receiver && other.0 != job.incident && delivery.told != Level::Ok;
-            let Some(incident) = world.incident(other.0).filter(|i| theirs && i.is_open()) else {
+            let incident = theirs.then(|| world.incident(other.0)).flatten();
+            let Some(incident) = incident.filter(|incident| incident.is_open()) else {
                 continue;
             };
             let suffix = delivery.key.filter(|level| *level != Level::Ok);
@@ -802,10 +803,6 @@ impl Told {
     }
 
     fn nothing_lost(&self, world: &World, addresses: &Addresses, _wall: Timestamp) -> Verdict {
-        let mut all: BTreeMap<(IncidentId, &str), Vec<&Heard>> = BTreeMap::new();
-        for (id, (address, _, heard)) in self.heard.iter() {
-            all.entry((id, address)).or_default().push(heard);
-        }
         let watched = self.watched.iter();
         let owed =
             watched.flat_map(|(id, watched)| watched.owed.iter().map(move |owed| (id, owed)));
@@ -821,19 +818,18 @@ impl Told {
                 continue;
             }
             // it is over, and was due to be told
-            let heard = all.get(&(*id, &**address)).map_or(&[][..], Vec::as_slice);
-            let closed = self.closed.get(&(Arc::clone(address), key.clone()));
-            if policy.keyed && closed.is_some_and(|closed| closed >= since) {
+            let heard = self.heard.of(*id).iter();
+            let heard = || heard.clone().filter(|(there, ..)| there == address);
+            let closed = || self.closed.get(&(Arc::clone(address), key.clone()));
+            if policy.keyed && closed().is_some_and(|closed| closed >= since) {
                 continue;
             }
-            if heard.is_empty() {
+            if heard().next().is_none() {
                 return Err(("never told, nor of its end", format!("{id} at {address}")));
             }
             if policy.resolved
                 && !policy.keyed
-                && heard
-                    .iter()
-                    .any(|heard| heard.word == "open" && heard.wants_end)
+                && heard().any(|(.., heard)| heard.word == "open" && heard.wants_end)
             {
                 return Err(("its end was never told", format!("{id} at {address}")));
             }
