@@ -18,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
+use tokio::net::TcpSocket;
 
 use super::talks::{Point, Talks};
 use super::{DEADLINE, poll};
@@ -264,13 +265,16 @@ struct World {
 impl Graphite {
     /// Starts on a free port, knowing no target.
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let (port, address) = reserved();
         let shared = Arc::new(Shared::default());
         shared.wanted.store(true, Ordering::SeqCst);
         let talks = shared.talks.clone();
         let server = Arc::clone(&shared);
-        thread::spawn(move || serve(&server, listener, address));
+        let listener = TcpListener::bind(address).unwrap();
+        thread::spawn(move || {
+            serve(&server, listener, address);
+            drop(port);
+        });
         Self {
             address,
             talks,
@@ -428,6 +432,15 @@ impl Shared {
             let _ = connection.shutdown(Shutdown::Both);
         }
     }
+}
+
+/// A port that nobody else is given, also while nobody listens on it.
+fn reserved() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }
 
 fn serve(shared: &Arc<Shared>, listener: TcpListener, address: SocketAddr) {
