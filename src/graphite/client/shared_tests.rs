@@ -664,9 +664,10 @@ async fn large_target_goes_alone() {
 
 #[tokio::test]
 async fn nobody_there_is_told_at_once() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // bound, so that nobody else is given the port, and not listening
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
     let client = Client::new(&settings(&url)).unwrap();
     let all = ask(&client, &["a", "b"], "200").await;
     for result in all {

@@ -491,9 +491,10 @@ async fn redirects_in_a_circle_end() {
 
 #[tokio::test]
 async fn nobody_there_is_refused() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // bound, so that nobody else is given the port, and not listening
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
     let error = ask(&Client::new(&settings(&url)).unwrap(), &QUERY)
         .await
         .unwrap_err();
