@@ -13,6 +13,7 @@ mod support;
 use std::time::Duration;
 
 use support::agent::Setup;
+use support::bomb::bomb;
 use support::faults::{Bench, address, levels, said, wait_ready};
 use support::graphite::{Failure, Series, epoch_now};
 use support::sink::Sink;
@@ -62,28 +63,6 @@ fn cut_numbers() -> Vec<Failure> {
         ]);
     }
     failures
-}
-
-/// gzip of one line of `x`, 258 of them for each of `times`, without an end.
-fn bomb(times: usize) -> Vec<u8> {
-    let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-    let (mut bits, mut count) = (0_u32, 0);
-    let mut put = |value: u32, length: u32| {
-        bits |= value << count;
-        count += length;
-        while count >= 8 {
-            bytes.push(u8::try_from(bits & 255).unwrap());
-            bits >>= 8;
-            count -= 8;
-        }
-    };
-    put(0b011, 3); // the last block, fixed codes (RFC 1951)
-    put((0x30 + u32::from(b'x')).reverse_bits() >> 24, 8);
-    for _ in 0..times {
-        put(0b1100_0101_u32.reverse_bits() >> 24, 8); // 258 bytes ...
-        put(0, 5); // ... as the one before
-    }
-    bytes
 }
 
 /// Each failure comes to a group of its own, all of which have an incident. Each

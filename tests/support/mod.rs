@@ -11,6 +11,7 @@
 
 pub mod agent;
 pub mod bench;
+pub mod bomb;
 pub mod faults;
 pub mod graphite;
 pub mod http;

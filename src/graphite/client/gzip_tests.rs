@@ -6,6 +6,10 @@ use super::fake::{Fake, Reply, answer, raw};
 use super::tests::{LINE, QUERY, ask, settings};
 use super::*;
 use crate::secret::Secret;
+use bomb::bomb;
+
+#[path = "../../../tests/support/bomb.rs"]
+mod bomb;
 
 /// gzip of `LINE`.
 const ZIPPED: &[u8] =
@@ -24,28 +28,6 @@ fn client(fake: &Fake, gzip: bool) -> Client {
 fn zipped(body: &[u8]) -> Reply {
     let kind = "text/plain\r\nContent-Encoding: gzip";
     Reply::Send(answer("200 OK", kind, body))
-}
-
-/// gzip of a raw line whose name is 258 `x` for each of `times`.
-fn bomb(times: usize) -> Vec<u8> {
-    let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-    let (mut bits, mut count) = (0_u32, 0);
-    let mut put = |value: u32, length: u32| {
-        bits |= value << count;
-        count += length;
-        while count >= 8 {
-            bytes.push((bits & 255) as u8);
-            bits >>= 8;
-            count -= 8;
-        }
-    };
-    put(0b011, 3); // the last block, fixed codes
-    put((0x30 + u32::from(b'x')).reverse_bits() >> 24, 8);
-    for _ in 0..times {
-        put(0b1100_0101_u32.reverse_bits() >> 24, 8); // 258 bytes ...
-        put(0, 5); // ... as the one before
-    }
-    bytes
 }
 
 #[tokio::test]
