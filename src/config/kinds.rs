@@ -55,11 +55,16 @@ pub const SEVERITIES: Severities = Severities {
 
 /// Reads the kind that `entry` of `receiver` names; `default_smtp` is the top level's.
 pub fn read(receiver: &Map<'_>, entry: &Entry, default_smtp: &Smtp) -> Option<Destination> {
-    if &*entry.key == "console" && entry.value.is_null() {
-        return Some(Destination::Console);
-    }
-    let map = Map::of(receiver.context, &entry.value, receiver.name(&entry.key))?;
-    let map = map.within(receiver);
+    let (context, name) = (receiver.context, receiver.name(&entry.key));
+    let map = match &*entry.key {
+        "console" if entry.value.is_null() => return Some(Destination::Console),
+        "console" => {
+            let hint = "write `console: {}`: it has no settings";
+            Map::of_or(context, &entry.value, name, hint)
+        }
+        _ => Map::of(context, &entry.value, name),
+    };
+    let map = map?.within(receiver);
     if let Some((_, keys)) = KEYS.iter().find(|(kind, _)| *kind == &*entry.key) {
         map.only(keys);
     }

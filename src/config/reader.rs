@@ -30,6 +30,16 @@ pub struct Map<'a> {
 impl<'a> Map<'a> {
     /// Takes `node` as a map called `what`; anything else is a problem.
     pub fn of(context: &'a Context<'a>, node: &'a Node, what: impl Into<String>) -> Option<Self> {
+        Self::of_or(context, node, what, "write `key: value`, one key a line")
+    }
+
+    /// The same, with a hint of its own for what is no map.
+    pub fn of_or(
+        context: &'a Context<'a>,
+        node: &'a Node,
+        what: impl Into<String>,
+        hint: &'static str,
+    ) -> Option<Self> {
         let what = what.into();
         match &node.kind {
             Kind::Map(entries) => Some(Self {
@@ -45,7 +55,7 @@ impl<'a> Map<'a> {
                 context.error(
                     node.place,
                     format!("{what}: expected a map, found {}", kind(node)),
-                    "write `key: value`, one key a line",
+                    hint,
                 );
                 None
             }

@@ -44,6 +44,8 @@ pub struct Receivers {
     known: HashMap<Arc<str>, Place>,
     allow: HashMap<Arc<str>, Allow>,
     fallbacks: Vec<Fallback>,
+    /// One of them, or their list, could not be read.
+    faulty: bool,
 }
 
 /// Who says whom to tell as well.
@@ -63,6 +65,7 @@ impl Receivers {
             return;
         }
         let Some(map) = Map::of(context, &section.value, "`receivers`") else {
+            self.faulty = true;
             return;
         };
         for entry in map.entries() {
@@ -78,10 +81,17 @@ impl Receivers {
                 );
                 continue;
             }
-            if let Some(receiver) = self.one(top, &name, entry, smtp) {
-                self.sound.push(receiver);
+            match self.one(top, &name, entry, smtp) {
+                Some(receiver) => self.sound.push(receiver),
+                None => self.faulty = true,
             }
         }
+    }
+
+    /// Whether one that is meant to be there is not among those that are sound: how
+    /// many there will be is not known then.
+    pub fn is_faulty(&self) -> bool {
+        self.faulty
     }
 
     /// Notes a name; a second one of the same kind is a fault.

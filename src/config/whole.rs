@@ -141,7 +141,9 @@ impl Whole {
         let (alerts, sound) = self.alerts(&top, docs_url.clone(), &receivers, &mut flat);
         let disabled = groups::disabled(&alerts);
         let (groups, alert_spots) = groups::of(context, alerts);
-        self.warn_of_receivers(&top, &sound);
+        if !receivers.is_faulty() {
+            self.warn_of_receivers(&top, &sound);
+        }
         receivers.warn_of_shared_keys(&top);
         let instance =
             printable(&top, "instance").map_or_else(|| Arc::from("graphite-pager"), Arc::from);

@@ -355,6 +355,31 @@ fn receivers_are_checked() {
 }
 
 #[test]
+fn receivers_are_not_counted_while_one_of_them_is_wrong() {
+    for (receivers, codes) in [
+        ("{}", ["GP001"].as_slice()),
+        ("{a: {console: {}}}", &["GP002"]),
+        ("{a: {console: true}}", &[]),
+        ("{a: {console: {}}, b: {console: true}}", &[]),
+        ("[a]", &[]),
+    ] {
+        let printed = printed(&format!(
+            "graphite: {{url: 'http://g'}}\nreceivers: {receivers}\n{ALERT}"
+        ));
+        for code in ["GP001", "GP002"] {
+            let expected = codes.contains(&code);
+            assert_eq!(printed.contains(code), expected, "{receivers}:\n{printed}");
+        }
+        let hinted = printed.contains("hint: write `console: {}`: it has no settings");
+        assert_eq!(
+            hinted,
+            receivers.contains("true"),
+            "{receivers}:\n{printed}"
+        );
+    }
+}
+
+#[test]
 fn fallbacks_that_lead_in_a_circle_are_said_once() {
     let text = format!(
         "graphite: {{url: http://g}}\n{ALERT}receivers:\n  a: {{console: {{}}, fallback: b}}\n  b: {{console: {{}}, fallback: c}}\n  c: {{console: {{}}, fallback: a}}\n"
