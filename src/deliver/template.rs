@@ -5,7 +5,9 @@
 //! division by zero, too much work): then the caller takes the built-in words
 //! and says so, since a template must never cost a notification. It reads no
 //! files and includes no other template; its length, its work (fuel, which what
-//! it allocates counts for too), its output and its stack are bounded.
+//! it allocates counts for too), its values with all that is in them
+//! (`template/bounds.rs`), its output and its stack are bounded, and it repeats no
+//! lists (`template/repeats.rs`).
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -13,8 +15,11 @@ use std::io;
 use std::sync::LazyLock;
 use std::thread;
 
-use minijinja::value::ValueKind;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, Value};
+use minijinja::{AutoEscape, Environment, Error, State, Value};
+
+mod bounds;
+mod repeats;
+mod words;
 
 use super::links;
 use super::message::Message;
@@ -39,7 +44,7 @@ const SHORT: usize = 400;
 const STACK: usize = 64 << 20;
 
 /// Bytes that one rendering may produce.
-const OUTPUT: usize = 256 * 1024;
+const OUTPUT: usize = bounds::LARGEST;
 
 /// What a template may name, as `docs/webhook.md` explains it.
 pub const NAMES: [&str; 26] = [
@@ -78,6 +83,8 @@ pub const LINK_NAMES: [&str; 5] = ["alert", "series", "labels", "target", "insta
 #[derive(Clone, PartialEq, Eq)]
 pub struct Template {
     source: String,
+    /// The same, with bounds for its values.
+    bound: String,
 }
 
 /// A body may hold a key (`${TOKEN}`): a template is never shown.
@@ -129,10 +136,20 @@ impl Template {
                 LONGEST_TAG >> 10
             ));
         }
-        with_room(source, || Self::check(source, names))
+        let tags = words::tags(source);
+        repeats::refuse(&tags, names)?;
+        with_room(source, || Self::check(source, names))?;
+        let bound = bounds::bound(source, &tags);
+        let again = with_room(&bound, || Self::check(&bound, names));
+        debug_assert_eq!(again, Ok(()), "{source} became {bound}");
+        again?;
+        Ok(Self {
+            source: source.to_owned(),
+            bound,
+        })
     }
 
-    fn check(source: &str, names: &[&str]) -> Result<Self, String> {
+    fn check(source: &str, names: &[&str]) -> Result<(), String> {
         let template = PLAIN
             .template_from_str(source)
             .map_err(|error| explain(&error))?;
@@ -142,16 +159,14 @@ impl Template {
             .filter(|name| !names.contains(&name.as_str()) && !is_global(name))
             .collect();
         unknown.sort_unstable();
-        if let Some(name) = unknown.first() {
-            return Err(format!(
+        match unknown.first() {
+            Some(name) => Err(format!(
                 "`{}` is not known here; there are {}",
                 text::name(name),
                 names.join(", ")
-            ));
+            )),
+            None => Ok(()),
         }
-        Ok(Self {
-            source: source.to_owned(),
-        })
     }
 
     /// Has `censor` hide what looks like a key in it, should somebody repeat what was made of it.
@@ -176,7 +191,7 @@ impl Template {
     }
 
     pub(super) fn fill(&self, context: Value, escape: Escape) -> Result<String, String> {
-        with_room(&self.source, || self.fill_here(context, escape))
+        with_room(&self.bound, || self.fill_here(context, escape))
     }
 
     fn fill_here(&self, context: Value, escape: Escape) -> Result<String, String> {
@@ -186,7 +201,7 @@ impl Template {
             Escape::Slack => &*SLACK,
         };
         let template = environment
-            .template_from_str(&self.source)
+            .template_from_str(&self.bound)
             .map_err(|error| explain(&error))?;
         let mut output = Bounded(Vec::new());
         template
@@ -327,6 +342,7 @@ fn environment(escape: Escape) -> Environment<'static> {
     environment.add_filter("urlencode", |text: String| {
         Value::from_safe_string(links::encode(&text))
     });
+    environment.add_filter(bounds::BOUNDED, bounds::bounded);
     environment
         .set_formatter(move |output, state, value| format_escaped(escape, output, state, value));
     environment
@@ -338,18 +354,12 @@ fn format_escaped(
     state: &mut State,
     value: &Value,
 ) -> Result<(), Error> {
-    let too_long = || {
-        let why = format!("a value is longer than {OUTPUT} bytes");
-        Error::new(ErrorKind::WriteFailure, why)
-    };
-    if !is_short(value, &mut { OUTPUT }) {
-        return Err(too_long());
-    }
+    bounds::measure(state, value, &mut { OUTPUT })?;
     if escape == Escape::None || value.is_safe() || value.is_undefined() {
         return minijinja::escape_formatter(output, state, value);
     }
     let mut text = Bounded(Vec::new());
-    write!(text, "{value}").map_err(|_| too_long())?;
+    write!(text, "{value}").map_err(|_| bounds::too_long())?;
     let text = String::from_utf8_lossy(&text.0);
     let escaped = match escape {
         Escape::None => text.into_owned(),
@@ -358,33 +368,6 @@ fn format_escaped(
         Escape::Slack => super::slack::escape(&text),
     };
     output.write_str(&escaped).map_err(Error::from)
-}
-
-/// Whether the lists and maps in `value` have no more elements than are `left`. The
-/// library goes on through all of one even where nothing more can be written, and
-/// `"x" | list * 100000000` costs a template next to no fuel.
-fn is_short(value: &Value, left: &mut usize) -> bool {
-    let is_map = match value.kind() {
-        ValueKind::Map => true,
-        ValueKind::Seq | ValueKind::Iterable if value.len().is_some() => false,
-        // a list of unknown length is not written out, and may be gone through but once
-        _ => return true,
-    };
-    let Ok(mut elements) = value.try_iter() else {
-        return true;
-    };
-    elements.all(|element| {
-        let Some(fewer) = left.checked_sub(1) else {
-            return false;
-        };
-        *left = fewer;
-        match is_map {
-            true => value
-                .get_item(&element)
-                .is_ok_and(|inner| is_short(&inner, left)),
-            false => is_short(&element, left),
-        }
-    })
 }
 
 fn is_url(text: &str) -> bool {
@@ -515,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_gone_through_no_further_than_the_output_may_be_long() {
+    fn a_value_is_gone_through_no_further_than_there_is_fuel() {
         use std::sync::Arc;
         use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
         for escape in [Escape::None, Escape::Url, Escape::Slack] {
@@ -528,11 +511,59 @@ mod tests {
                 });
                 let template = Template::parse(source).unwrap();
                 let error = template.fill(named(vec![("series", long)]), escape);
-                assert!(error.unwrap_err().contains("longer than 262144 bytes"));
+                assert!(error.unwrap_err().contains("ran out of fuel"));
                 let asked = asked.load(Relaxed);
-                assert!(asked <= OUTPUT + 1, "{source}: {asked} elements");
+                assert!(asked as u64 <= FUEL, "{source}: {asked} elements");
             }
         }
+    }
+
+    #[test]
+    fn a_list_that_doubles_itself_is_an_error_at_next_to_no_cost() {
+        let tags = |tag: &str| tag.repeat(30);
+        for template in [
+            format!("{{% set a = ['x'] %}}{}{{{{ a ~ '' }}}}", tags("{% set a = [a, a] %}")),
+            format!("{{% set a = ['x'] %}}{}{{{{ a|upper }}}}", tags("{% set a = a + a %}")),
+            format!("{{% set a = 'x' %}}{}{{{{ a|tojson }}}}", tags("{% set a = {'a': a, 'b': a} %}")),
+            format!("{}{{{{ a ~ '' }}}}{}", tags("{% with a = [a, a] %}"), tags("{% endwith %}"))
+                .replacen("[a, a]", "['x']", 1),
+            "{% set ns = namespace(a=['x']) %}{% for i in range(30) %}{% set ns.a = ns.a + ns.a %}{% endfor %}{{ ns.a ~ '' }}".to_owned(),
+            "{% macro m(a, n) %}{% if n %}{{ m([a, a], n - 1) }}{% else %}{{ a ~ '' }}{% endif %}{% endmacro %}{{ m('x', 30) }}".to_owned(),
+            "{% for a in [['x']] recursive %}{% if loop.depth < 30 %}{{ loop([[a, a]]) }}{% else %}{{ a ~ '' }}{% endif %}{% endfor %}".to_owned(),
+            format!("{{{{ {} 'x' {} ~ '' }}}}", "range(50)|map('attr', 'x')|map('default', ".repeat(9), ")|list".repeat(9)),
+        ] {
+            let error = Template::parse(&template)
+                .unwrap()
+                .render(&message())
+                .unwrap_err();
+            assert!(
+                error.contains("ran out of fuel") || error.contains("longer than 262144 bytes"),
+                "{template}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn bounds_change_nothing_of_what_is_small() {
+        check(
+            "{%- for name, value in labels|items -%}\n  {{ loop.index }} {{ name }}={{ value|upper }}\n{%- endfor -%}",
+            "1 team=WEB",
+        );
+        check(
+            "{% macro m(a, b='y') -%} {{ a }}{{ b }}{{ b is defined }} {%- endmacro %}{{ m('x') }}",
+            "xyTrue",
+        );
+        check("{% set a, b = series|split('-') %}{{ b }}{{ a }}", "1web");
+        check("{% set a = '<'|safe %}{{ a is safe }}", "True");
+        check(
+            "{% with a = none %}{{ a is none }}{{ ended is defined }}{% endwith %}",
+            "TrueFalse",
+        );
+        check(
+            "{% set ns = namespace(a=[]) %}{% for c in series|list %}{% set ns.a = ns.a + [c] %}{% endfor %}{{ ns.a|join('.') }}",
+            "w.e.b.-.1",
+        );
+        check("{{ ['b', 'a']|sort|join(', ')|title }}", "A, B");
     }
 
     #[test]
