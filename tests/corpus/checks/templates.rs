@@ -11,7 +11,7 @@ use graphite_pager::deliver::template::{Escape, Template};
 
 use super::is_a_line;
 
-const LONGEST: Duration = Duration::from_secs(20);
+const LONGEST: Duration = Duration::from_secs(5);
 
 pub fn template(data: &[u8]) {
     let Ok(source) = std::str::from_utf8(data) else {
