@@ -85,7 +85,7 @@ fn an_agent_that_is_killed_at_any_point_loses_and_doubles_nothing() {
 
 #[test]
 fn an_agent_that_is_paused_at_any_point_loses_and_doubles_nothing() {
-    tell("pauses", number("PAUSES", 15), |name, seed, count| {
+    tell("pauses", number("PAUSES", 60), |name, seed, count| {
         let mut story = Story::new(name, seed);
         let mut agent = story.start();
         for _ in 0..count {
@@ -97,7 +97,7 @@ fn an_agent_that_is_paused_at_any_point_loses_and_doubles_nothing() {
 
 #[test]
 fn an_agent_whose_machine_loses_power_loses_and_doubles_nothing() {
-    let count = number("POWER_LOSSES", 20);
+    let count = number("POWER_LOSSES", 60);
     tell("power losses", count, |name, seed, count| {
         let mut story = Story::with_disk(name, seed);
         let mut agent = story.start();
@@ -135,7 +135,7 @@ fn power_that_goes_at_any_write_of_the_store_loses_nothing_that_was_owed() {
         loss.points(),
         loss.checkpoints()
     );
-    let (seed, count) = (number("KILLS_SEED", 1), number("POWER_LOSSES", 20));
+    let (seed, count) = (number("KILLS_SEED", 1), number("POWER_LOSSES", 60));
     let mut dice = Dice::new(seed);
     // the first ones are about a file that is just being made
     let mut points: Vec<usize> = (0..100).collect();
