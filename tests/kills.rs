@@ -24,6 +24,7 @@ mod kills {
     mod disk_tests;
     mod ears;
     pub mod evidence;
+    pub mod plan;
     pub mod story;
     pub mod writes;
 }
@@ -33,6 +34,7 @@ use std::time::Instant;
 
 use kills::dice::Dice;
 use kills::disk::Recorder;
+use kills::plan::Plan;
 use kills::story::{Story, Summary};
 use kills::writes::{self, Loss};
 
@@ -44,17 +46,19 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 /// Tells `count` parts of a story on a few agents side by side, each with a seed
-/// of its own.
-fn tell(name: &str, count: u64, part: impl Fn(&str, u64, u64) -> Summary + Sync) {
+/// of its own; fails if at some place nobody was caught.
+fn tell(name: &str, count: u64, part: impl Fn(&str, u64, &Plan, u64) -> Summary + Sync) {
     let seed = number("KILLS_SEED", 1);
+    let plan = Plan::new(seed);
     let begin = Instant::now();
     let mut whole = Summary::default();
     std::thread::scope(|scope| {
         let lanes: Vec<_> = (0..LANES)
             .map(|lane| {
                 let share = count / LANES + u64::from(lane < count % LANES);
-                let part = &part;
-                scope.spawn(move || part(name, seed.wrapping_mul(1000).wrapping_add(lane), share))
+                let (part, plan) = (&part, &plan);
+                let seed = seed.wrapping_mul(1000).wrapping_add(lane);
+                scope.spawn(move || part(name, seed, plan, share))
             })
             .collect();
         for lane in lanes {
@@ -65,15 +69,16 @@ fn tell(name: &str, count: u64, part: impl Fn(&str, u64, u64) -> Summary + Sync)
         }
     });
     println!(
-        "{name}: {whole}, in {:?}, KILLS_SEED={seed}",
+        "{name}: {plan}, {whole}, in {:?}, KILLS_SEED={seed}",
         begin.elapsed()
     );
+    plan.assert_every_place_was_reached();
 }
 
 #[test]
 fn an_agent_that_is_killed_at_any_point_loses_and_doubles_nothing() {
-    tell("kills", number("KILLS", 60), |name, seed, count| {
-        let mut story = Story::new(name, seed);
+    tell("kills", number("KILLS", 60), |name, seed, plan, count| {
+        let mut story = Story::new(name, seed, plan);
         let mut agent = story.start();
         for _ in 0..count {
             story.kill(&mut agent);
@@ -85,8 +90,8 @@ fn an_agent_that_is_killed_at_any_point_loses_and_doubles_nothing() {
 
 #[test]
 fn an_agent_that_is_paused_at_any_point_loses_and_doubles_nothing() {
-    tell("pauses", number("PAUSES", 60), |name, seed, count| {
-        let mut story = Story::new(name, seed);
+    tell("pauses", number("PAUSES", 60), |name, seed, plan, count| {
+        let mut story = Story::new(name, seed, plan);
         let mut agent = story.start();
         for _ in 0..count {
             story.pause(&mut agent);
@@ -98,8 +103,8 @@ fn an_agent_that_is_paused_at_any_point_loses_and_doubles_nothing() {
 #[test]
 fn an_agent_whose_machine_loses_power_loses_and_doubles_nothing() {
     let count = number("POWER_LOSSES", 60);
-    tell("power losses", count, |name, seed, count| {
-        let mut story = Story::with_disk(name, seed);
+    tell("power losses", count, |name, seed, plan, count| {
+        let mut story = Story::with_disk(name, seed, plan);
         let mut agent = story.start();
         for _ in 0..count {
             story.kill(&mut agent);

@@ -1,21 +1,25 @@
 //! What happens to an agent: series change, it is killed, paused or loses its
 //! disk's last writes, is started again; and how it ends.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::bench::{Bench, PLACES, Place};
+use super::bench::{Bench, Place};
 use super::checker;
 use super::dice::Dice;
 use super::disk::{self, Disk, Files, Record, Recorder};
 use super::evidence::Level;
+use super::plan::Plan;
 use crate::support::agent::Agent;
 
-/// How long the right moment is waited for; then any moment will do.
+/// How long the right moment is waited for; then something else happens, and
+/// the moment is waited for anew.
 const PATIENCE: Duration = Duration::from_millis(2500);
+
+/// How often the right moment is waited for; then any moment will do.
+const TRIES: usize = 4;
 
 /// How often nothing is done before everybody knows the truth.
 const QUIET: usize = 3;
@@ -23,7 +27,6 @@ const QUIET: usize = 3;
 /// What a story came to.
 #[derive(Default)]
 pub struct Summary {
-    pub places: BTreeMap<Place, usize>,
     pub messages: usize,
     pub repeats: usize,
     pub incidents: usize,
@@ -33,9 +36,6 @@ pub struct Summary {
 
 impl Summary {
     pub fn add(&mut self, other: &Self) {
-        for (place, count) in &other.places {
-            *self.places.entry(*place).or_default() += count;
-        }
         self.messages += other.messages;
         self.repeats += other.repeats;
         self.incidents += other.incidents;
@@ -47,40 +47,42 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?}, {} incidents, {} messages, {} of them repeats that the rule allows, {} changes not synced",
-            self.places, self.incidents, self.messages, self.repeats, self.unsynced
+            "{} incidents, {} messages, {} of them repeats that the rule allows, {} changes not synced",
+            self.incidents, self.messages, self.repeats, self.unsynced
         )
     }
 }
 
 /// The lives of one agent.
-pub struct Story {
+pub struct Story<'a> {
     pub bench: Bench,
     pub dice: Dice,
     name: String,
     lives: usize,
-    places: BTreeMap<Place, usize>,
+    pauses: usize,
+    plan: &'a Plan,
     /// What becomes of the store's folder, and what it held before this life.
     disk: Option<(Recorder, Files)>,
     synced: usize,
     unsynced: usize,
 }
 
-impl Story {
+impl<'a> Story<'a> {
     /// On a disk that loses what was not synced whenever the agent is killed.
-    pub fn with_disk(name: &str, seed: u64) -> Self {
-        let mut story = Self::new(name, seed);
+    pub fn with_disk(name: &str, seed: u64, plan: &'a Plan) -> Self {
+        let mut story = Self::new(name, seed, plan);
         story.disk = Some((Recorder::new(&story.bench.store()), Files::new()));
         story
     }
 
-    pub fn new(name: &str, seed: u64) -> Self {
+    pub fn new(name: &str, seed: u64, plan: &'a Plan) -> Self {
         Self {
             bench: Bench::new(),
             dice: Dice::new(seed),
             name: format!("{name}-{}-{seed}", std::process::id()),
             lives: 0,
-            places: BTreeMap::new(),
+            pauses: 0,
+            plan,
             disk: None,
             synced: 0,
             unsynced: 0,
@@ -143,7 +145,7 @@ impl Story {
         // what it had said by its end was taken until now
         self.bench.trouble();
         self.lose_power();
-        *self.places.entry(place).or_default() += 1;
+        self.plan.caught(place);
         // what is known to all must not be told again, so nothing new is told then
         if place != Place::Quiet && self.dice.flip() {
             // nobody looks meanwhile
@@ -172,8 +174,9 @@ impl Story {
         }
         self.bench.trouble();
         agent.signal(Signal::CONT);
-        *self.places.entry(place).or_default() += 1;
-        if self.places.values().sum::<usize>().is_multiple_of(QUIET) {
+        self.plan.caught(place);
+        self.pauses += 1;
+        if self.pauses.is_multiple_of(QUIET) {
             self.bench.wait_until_all_know(agent);
         } else {
             self.pass(2000);
@@ -186,19 +189,24 @@ impl Story {
         std::thread::sleep(Duration::from_millis(time));
     }
 
-    /// Sends `signal` at a place that chance chooses; where it was in the end.
-    pub fn catch(&mut self, agent: &Agent, signal: Signal) -> Place {
-        let place = *self.dice.one_of(PLACES);
-        let moment = Duration::from_millis(u64::try_from(self.dice.below(1300)).unwrap());
-        let sprung = self.bench.trap(place, agent.pid(), signal, &mut self.dice);
-        let patience = match place {
-            Place::Anywhere => moment,
-            _ => PATIENCE,
-        };
-        let caught = sprung.recv_timeout(patience).is_ok();
-        self.bench.disarm();
-        if caught || sprung.try_recv().is_ok() {
-            return place;
+    /// Sends `signal` at the place that is planned next; where it was in the end.
+    /// Not everything that happens leads there: what does not is followed by more.
+    fn catch(&mut self, agent: &Agent, signal: Signal) -> Place {
+        let place = self.plan.next();
+        if place == Place::Anywhere {
+            self.pass(1300);
+        } else {
+            for again in 0..TRIES {
+                if again > 0 {
+                    self.bench.change(&mut self.dice);
+                }
+                let sprung = self.bench.trap(place, agent.pid(), signal, &mut self.dice);
+                let caught = sprung.recv_timeout(PATIENCE).is_ok();
+                self.bench.disarm();
+                if caught || sprung.try_recv().is_ok() {
+                    return place;
+                }
+            }
         }
         agent.signal(signal);
         self.bench.trouble();
@@ -228,7 +236,6 @@ impl Story {
         );
         assert_eq!(self.disk.is_some(), self.synced > 0, "syncs are recorded");
         Summary {
-            places: self.places,
             unsynced: self.unsynced,
             messages: evidence.heard.len(),
             repeats: checker::repeats(&evidence),
