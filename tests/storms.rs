@@ -540,16 +540,45 @@ fn a_fleet_replaced_host_by_host_is_four_pages_an_alert_and_none_where_missing_i
 
 // --- what it costs --------------------------------------------------------------------------
 
-/// Bound of the first page after the end of Graphite's answer. A debug build
-/// takes several times as long, and a busy machine some more.
-const FIRST_PAGE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 30 } else { 2 });
+/// Names another build of the agent, to measure that one.
+const STORM_AGENT: &str = "STORM_AGENT";
 
-/// Bound of the memory, in kB. A debug build alone is 25 MB bigger.
-const MEMORY: u64 = if cfg!(debug_assertions) {
-    200_000
-} else {
-    150_000
+/// What a storm may cost.
+struct Bounds {
+    /// From the end of Graphite's answer to the first page.
+    first_page: Duration,
+    /// In kB.
+    memory: u64,
+}
+
+/// What the agent has to keep as it is released.
+const PROMISED: Bounds = Bounds {
+    first_page: Duration::from_secs(2),
+    memory: 150_000,
 };
+
+/// A debug build takes several times as long, and a busy machine some more; it
+/// alone is 25 MB bigger.
+const UNOPTIMISED: Bounds = Bounds {
+    first_page: Duration::from_secs(30),
+    memory: 200_000,
+};
+
+/// The agent that is measured, and what it may cost.
+fn measured(setup: Process) -> (Process, Bounds) {
+    let Some(program) = std::env::var_os(STORM_AGENT) else {
+        let debug = cfg!(debug_assertions);
+        return (setup, if debug { UNOPTIMISED } else { PROMISED });
+    };
+    // the agent runs in a folder of its own, so its path may not depend on this one
+    let program = std::fs::canonicalize(&program).unwrap_or_else(|error| {
+        panic!(
+            "{STORM_AGENT} names `{}`: {error}\n\nhint: cargo build --profile simulation --bin graphite-pager",
+            program.display()
+        )
+    });
+    (setup.program(program), PROMISED)
+}
 
 #[test]
 fn a_hundred_thousand_that_breach_and_recover_page_soon_and_in_little_memory() {
@@ -583,11 +612,7 @@ alerts:
         pagerduty.url(),
         chat.url()
     );
-    let mut setup = Process::new(&configuration);
-    if let Some(program) = std::env::var_os("STORM_AGENT") {
-        // another build of the agent, to measure it
-        setup = setup.program(program);
-    }
+    let (setup, bounds) = measured(Process::new(&configuration));
     let start = Instant::now();
     let mut agent = setup.start();
     let deadline = 4 * DEADLINE;
@@ -632,10 +657,10 @@ alerts:
     assert_eq!(counts(), (22, 22));
     assert_eq!(load(&pagerduty.accepted(), "trigger"), 11);
     assert!(
-        first < FIRST_PAGE,
+        first < bounds.first_page,
         "{first:?} from the end of the answer to the first page"
     );
-    assert!(peak < MEMORY, "{peak} kB");
+    assert!(peak < bounds.memory, "{peak} kB");
     let lines = agent.stderr().lines().count();
     assert!(lines < 1000, "{lines} lines of log");
     agent.stop();
