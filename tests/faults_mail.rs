@@ -13,7 +13,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use support::DEADLINE;
-use support::bench::{Bench, Watched, hook, messages, owned, wait_until};
+use support::bench::{Bench, PASSWORD, Watched, hook, messages, owned, wait_until};
 use support::graphite::Series;
 use support::sink::Sink;
 use support::smtp::{Mail, Manners, Smtp};
@@ -200,31 +200,90 @@ fn a_mail_that_was_taken_without_an_answer_is_repeated_with_the_same_message_id(
 
 // --- what codes mean -----------------------------------------------------------------------
 
-const STEPS: [(&str, &str); 5] = [
+/// What a server answers at each step, and how the step is called. The answer to
+/// EHLO comes with the greeting: the mail library makes one step of both.
+const STEPS: [(&str, &str); 8] = [
     ("GREETING", "greeting"),
+    ("EHLO", "greeting"),
+    ("STARTTLS", "STARTTLS"),
+    ("AUTH", "AUTH"),
     ("MAIL", "MAIL"),
     ("RCPT", "RCPT"),
     ("DATA", "DATA"),
     (".", "the mail"),
 ];
 
+/// A server that says no at one step.
+struct Refusing {
+    receiver: String,
+    smtp: Smtp,
+    /// How it behaves where it says yes.
+    kind: Manners,
+    /// What the log says of its answer.
+    said: String,
+}
+
+impl Refusing {
+    fn relents(&self) {
+        self.smtp.behave(self.kind.clone());
+    }
+
+    /// The mails, each of which came as the step asks for.
+    fn mails(&self) -> Vec<Mail> {
+        let mails = self.smtp.mails();
+        for mail in &mails {
+            assert_eq!(mail.encrypted, self.kind.starttls, "{}", self.said);
+            assert_eq!(mail.auth.is_some(), self.kind.auth, "{}", self.said);
+        }
+        mails
+    }
+}
+
 /// A server and a receiver for each step at which one of `codes` is answered.
-fn at_every_step(codes: &[&str]) -> (Vec<(String, Smtp, String)>, String) {
+fn at_every_step(codes: &[&str]) -> (Vec<Refusing>, String) {
     let mut servers = Vec::new();
     let mut receivers = String::new();
     for (step, name) in STEPS {
         for code in codes {
-            let smtp = Smtp::start(Manners::replying(&[(step, &format!("{code} so it is"))]));
+            let kind = Manners {
+                starttls: step == "STARTTLS",
+                auth: step == "AUTH",
+                ..Manners::default()
+            };
+            let smtp = Smtp::start(Manners {
+                replies: Manners::replying(&[(step, &format!("{code} so it is"))]).replies,
+                ..kind.clone()
+            });
+            let (login, tls) = match step {
+                "STARTTLS" => (String::new(), "?tls=required"),
+                "AUTH" => (format!("pager:{PASSWORD}@"), ""),
+                _ => (String::new(), ""),
+            };
             let receiver = format!("m{}", servers.len());
-            receivers += &mailer(&receiver, &smtp, "a@example.com", "");
-            let said = format!(
-                "`127.0.0.1:{}` answered {code} to {name}: so it is",
-                smtp.port()
-            );
-            servers.push((receiver, smtp, said));
+            let address = format!("127.0.0.1:{}", smtp.port());
+            let url = format!("smtp://{login}{address}{tls}");
+            receivers += &at(&receiver, &url, "a@example.com", "");
+            servers.push(Refusing {
+                receiver,
+                smtp,
+                kind,
+                said: format!("`{address}` answered {code} to {name}: so it is"),
+            });
         }
     }
     (servers, receivers)
+}
+
+/// Starts an agent that trusts the authorities of these servers.
+fn start_trusting(bench: &Bench, servers: &[Refusing]) -> Watched {
+    let authorities: String = servers
+        .iter()
+        .map(|server| server.smtp.authority())
+        .collect();
+    bench.setup.write("authorities.pem", &authorities);
+    let file = bench.setup.folder().join("authorities.pem");
+    let setup = bench.setup.clone();
+    Watched(setup.env("SSL_CERT_FILE", file.to_str().unwrap()).start())
 }
 
 #[test]
@@ -232,21 +291,22 @@ fn a_421_450_or_452_at_any_step_is_tried_again_within_seconds_until_it_is_taken(
     let (servers, receivers) = at_every_step(&["421", "450", "452"]);
     let bench = Bench::new(&receivers, "");
     bench.value(25.0);
-    let mut agent = bench.start();
-    for (receiver, smtp, said) in &servers {
-        let line = log(&mut agent, receiver, "not told yet: ");
+    let mut agent = start_trusting(&bench, &servers);
+    for server in &servers {
+        let said = &server.said;
+        let line = log(&mut agent, &server.receiver, "not told yet: ");
         assert!(line.contains(said), "{said} in {line}");
         assert!(line.contains("recipient=\"a@example.com\""), "{line}");
-        smtp.behave(Manners::default());
+        server.relents();
     }
-    for (_, smtp, said) in &servers {
-        smtp.wait_for(1, DEADLINE);
-        assert_eq!(smtp.mails().len(), 1, "{said}");
+    for server in &servers {
+        server.smtp.wait_for(1, DEADLINE);
+        assert_eq!(server.mails().len(), 1, "{}", server.said);
     }
     bench.evaluations(1);
-    for (receiver, smtp, said) in &servers {
-        assert_eq!(smtp.mails().len(), 1, "{said}");
-        log(&mut agent, receiver, "INFO told ");
+    for server in &servers {
+        assert_eq!(server.mails().len(), 1, "{}", server.said);
+        log(&mut agent, &server.receiver, "INFO told ");
     }
     assert!(!agent.stderr().contains("rejected: "));
 }
@@ -255,14 +315,17 @@ fn a_421_450_or_452_at_any_step_is_tried_again_within_seconds_until_it_is_taken(
 fn a_550_552_or_554_at_any_step_is_a_rejection_that_others_hear_of_and_a_change_asks_anew() {
     let (servers, receivers) = at_every_step(&["550", "552", "554"]);
     let boss = Sink::start();
-    let names: Vec<_> = servers.iter().map(|(name, ..)| name.as_str()).collect();
+    let names: Vec<_> = servers
+        .iter()
+        .map(|server| server.receiver.as_str())
+        .collect();
     let bench = Bench::new(
         &(receivers + &hook("boss", &boss, ", default: true")),
         &format!("  notify: [{}]\n", names.join(", ")),
     );
     bench.value(25.0);
-    let mut agent = bench.start();
-    for (receiver, _, said) in &servers {
+    let mut agent = start_trusting(&bench, &servers);
+    for Refusing { receiver, said, .. } in &servers {
         let line = log(&mut agent, receiver, "rejected: ");
         assert!(line.contains(said), "{said} in {line}");
         assert!(line.contains("recipient=\"a@example.com\""), "{line}");
@@ -278,19 +341,20 @@ fn a_550_552_or_554_at_any_step_is_a_rejection_that_others_hear_of_and_a_change_
     // the same is not tried again before a minute has passed; a change is another question
     let before: Vec<_> = servers
         .iter()
-        .map(|(_, smtp, _)| conversations(smtp))
+        .map(|server| conversations(&server.smtp))
         .collect();
-    for (_, smtp, _) in &servers {
-        smtp.behave(Manners::default());
+    for server in &servers {
+        server.relents();
     }
     bench.evaluations(3);
-    for ((_, smtp, said), before) in servers.iter().zip(before) {
-        assert_eq!(conversations(smtp), before, "{said}");
+    for (server, before) in servers.iter().zip(before) {
+        assert_eq!(conversations(&server.smtp), before, "{}", server.said);
     }
     bench.value(1.0);
-    for (receiver, smtp, said) in &servers {
-        let mail = smtp.wait_for(1, DEADLINE).remove(0);
-        let told = subject(&mail);
+    for server in &servers {
+        let Refusing { receiver, said, .. } = server;
+        server.smtp.wait_for(1, DEADLINE);
+        let told = subject(&server.mails()[0]);
         assert!(
             told.starts_with("[OK] Load web-1 was CRITICAL from "),
             "{said}: {told}"
@@ -456,16 +520,19 @@ fn a_starttls_that_breaks_costs_no_mail_where_tls_is_only_used_as_offered() {
         breaks_tls: true,
         ..Manners::default()
     });
-    let refusing = Smtp::start(Manners {
-        starttls: true,
-        ..Manners::replying(&[("STARTTLS", "454 4.7.0 no TLS today")])
+    let [today, ever] = ["454 4.7.0 no TLS today", "554 5.7.0 no TLS, ever"].map(|reply| {
+        Smtp::start(Manners {
+            starttls: true,
+            ..Manners::replying(&[("STARTTLS", reply)])
+        })
     });
-    let receivers =
-        mailer("one", &smtp, "a@example.com", "") + &mailer("two", &refusing, "a@example.com", "");
+    let receivers = mailer("one", &smtp, "a@example.com", "")
+        + &mailer("two", &today, "a@example.com", "")
+        + &mailer("three", &ever, "a@example.com", "");
     let bench = Bench::new(&receivers, "");
     bench.value(25.0);
     let mut agent = bench.start();
-    for smtp in [&smtp, &refusing] {
+    for smtp in [&smtp, &today, &ever] {
         let mail = smtp.wait_for(1, DEADLINE).remove(0);
         assert!(!mail.encrypted);
     }
@@ -473,12 +540,17 @@ fn a_starttls_that_breaks_costs_no_mail_where_tls_is_only_used_as_offered() {
         "`127.0.0.1:{}` broke off at STARTTLS",
         smtp.port()
     ));
-    let line = agent.wait_stderr("no TLS today");
-    assert!(
-        line.contains("WARN")
-            && line.contains("going on without TLS; to refuse that write `?tls=required`"),
-        "{line}"
-    );
+    for said in ["no TLS today", "no TLS, ever"] {
+        let line = agent.wait_stderr(said);
+        assert!(
+            line.contains("WARN")
+                && line.contains("going on without TLS; to refuse that write `?tls=required`"),
+            "{line}"
+        );
+    }
     bench.evaluations(1);
-    assert_eq!((smtp.mails().len(), refusing.mails().len()), (1, 1));
+    assert_eq!(
+        [&smtp, &today, &ever].map(|smtp| smtp.mails().len()),
+        [1; 3]
+    );
 }
