@@ -14,14 +14,14 @@ mod support;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use graphite_pager::config;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use support::agent::{Agent, Setup};
 use support::graphite::{Failure, Graphite};
-use support::kept::{self, MARKER, base64, files_below};
+use support::kept::{self, MARKER, Noted, Run, base64, files_below};
 use support::sink::{Answer, Request, Sink};
 use support::smtp::{Manners, Smtp};
 use support::{DEADLINE, poll};
@@ -93,24 +93,36 @@ fn the_search_finds_a_secret_in_every_form() {
     assert!(found(b"nothing here", &needles).is_none());
 }
 
-/// Run last: the others must have written. The marker is looked for in all of
-/// it, and every secret of a run in what that run wrote.
-#[test]
-#[ignore = "needs what the other tests wrote"]
-fn nothing_that_the_suite_wrote_holds_a_secret() {
-    let folder = std::env::var_os(kept::FOLDER)
-        .unwrap_or_else(|| panic!("{} is not set: tests/run sets it", kept::FOLDER));
-    let (mut runs, mut stores, mut planted) = (0, 0, 0);
-    let mut faults = Vec::new();
-    for run in fs::read_dir(&folder).unwrap() {
+/// What a search of all runs came to.
+#[derive(Default)]
+struct Searched {
+    runs: usize,
+    /// Files of state.
+    stores: usize,
+    /// Secrets that were planted.
+    planted: usize,
+    faults: Vec<String>,
+}
+
+/// Looks for the marker in all that was kept in `folder`, and for every secret
+/// of a run in what that run wrote. A run of which nothing is kept is a fault.
+fn search(folder: &Path) -> Searched {
+    let mut searched = Searched::default();
+    for run in fs::read_dir(folder).unwrap() {
         let run = run.unwrap().path();
-        // one that is being written at this moment has no list yet
+        searched.runs += 1;
         let Ok(list) = fs::read_to_string(run.join(kept::PLANTED)) else {
+            let test = fs::read_to_string(run.join(kept::BEGUN)).unwrap_or_default();
+            let fault = format!(
+                "{}: nothing is kept of it, begun by `{test}`",
+                run.display()
+            );
+            searched.faults.push(fault);
             continue;
         };
         let mut needles = markers();
         for secret in list.lines() {
-            planted += 1;
+            searched.planted += 1;
             let json = serde_json::to_string(secret).unwrap();
             needles.extend([
                 secret.to_owned(),
@@ -121,17 +133,73 @@ fn nothing_that_the_suite_wrote_holds_a_secret() {
         }
         for file in files_below(&run) {
             let name = file.file_name().unwrap().to_string_lossy().into_owned();
-            if name != kept::PLANTED {
-                stores += usize::from(name != "stdout" && name != "stderr");
-                let place = found(&fs::read(&file).unwrap(), &needles);
-                faults.extend(place.map(|place| format!("{}: {place}", file.display())));
+            if name == kept::PLANTED || name == kept::BEGUN {
+                continue;
             }
+            searched.stores += usize::from(name != "stdout" && name != "stderr");
+            let place = found(&fs::read(&file).unwrap(), &needles);
+            let fault = place.map(|place| format!("{}: {place}", file.display()));
+            searched.faults.extend(fault);
         }
-        runs += 1;
     }
+    searched
+}
+
+/// Run last: the others must have written.
+#[test]
+#[ignore = "needs what the other tests wrote"]
+fn nothing_that_the_suite_wrote_holds_a_secret() {
+    let folder = std::env::var_os(kept::FOLDER)
+        .unwrap_or_else(|| panic!("{} is not set: tests/run sets it", kept::FOLDER));
+    let searched = search(folder.as_ref());
+    let Searched {
+        runs,
+        stores,
+        planted,
+        faults,
+    } = searched;
     println!("{runs} runs with {stores} files of state and {planted} secrets were searched");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(runs > 0 && stores > 0 && planted > 0, "nothing was kept");
+}
+
+/// A run in `folder` that has written this.
+fn wrote<'a>(folder: &'a Path, stderr: &str) -> Run<'a> {
+    Run {
+        folder,
+        arguments: &[],
+        environment: &[],
+        stdout: String::new(),
+        stderr: stderr.to_owned(),
+    }
+}
+
+#[test]
+fn a_run_of_which_nothing_is_kept_is_missed_and_what_is_kept_is_searched() {
+    let (all, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let [clean, leaks, _lost] = [(); 3].map(|()| Noted::below(all.path()));
+    fs::write(folder.path().join("it.yml"), "password: planted-here").unwrap();
+    clean.keep(&wrote(folder.path(), "nothing"));
+    leaks.keep(&wrote(folder.path(), "it is planted-here, they say"));
+    let searched = search(all.path());
+    assert_eq!((searched.runs, searched.planted), (3, 2));
+    let faults = searched.faults.join("\n");
+    assert_eq!(searched.faults.len(), 2, "{faults}");
+    for part in [
+        "nothing is kept of it, begun by `a_run_of_which_nothing_is_kept_is_missed_",
+        "stderr: `planted-here` in: it is planted-here, they say",
+    ] {
+        assert!(faults.contains(part), "{faults}");
+    }
+}
+
+#[test]
+#[should_panic(expected = " is not kept: ")]
+fn what_cannot_be_kept_fails_the_test_whose_run_it_is() {
+    let (all, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let noted = Noted::below(all.path());
+    all.close().unwrap();
+    noted.keep(&wrote(folder.path(), "nothing"));
 }
 
 // --- every receiver, failing in every way --------------------------------------------------------

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::kept::{self, Run};
+use super::kept::{Noted, Run};
 use super::{DEADLINE, poll};
 
 /// What the environment must not bring along: it wins over the file, or leads requests elsewhere.
@@ -125,13 +125,27 @@ impl Setup {
 
     /// Runs it to its end where nobody reads what it prints.
     pub fn run_unread(self) -> Finished {
+        let noted = Noted::new();
         let mut child = self.command().spawn().unwrap();
         drop(child.stdout.take());
         let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+        noted.keep(&self.ran(String::new(), stderr.clone()));
         Finished {
             code: ended.status.code(),
             stdout: String::new(),
-            stderr: String::from_utf8_lossy(&ended.stderr).into_owned(),
+            stderr,
+        }
+    }
+
+    /// A run of it, as it is kept.
+    fn ran(&self, stdout: String, stderr: String) -> Run<'_> {
+        Run {
+            folder: self.folder(),
+            arguments: &self.arguments,
+            environment: &self.environment,
+            stdout,
+            stderr,
         }
     }
 
@@ -162,6 +176,7 @@ pub struct Finished {
 /// A running agent; killed when dropped.
 pub struct Agent {
     setup: Setup,
+    noted: Noted,
     child: Child,
     stdout: Lines,
     stderr: Lines,
@@ -169,11 +184,13 @@ pub struct Agent {
 
 impl Agent {
     fn start(setup: Setup) -> Self {
+        let noted = Noted::new();
         let mut child = setup.command().spawn().unwrap();
         let stdout = Lines::collect(child.stdout.take().unwrap());
         let stderr = Lines::collect(child.stderr.take().unwrap());
         Self {
             setup,
+            noted,
             child,
             stdout,
             stderr,
@@ -306,13 +323,6 @@ impl Drop for Agent {
         let _ = self.child.wait();
         self.stdout.finish();
         self.stderr.finish();
-        kept::keep(&Run {
-            folder: self.setup.folder(),
-            arguments: &self.setup.arguments,
-            environment: &self.setup.environment,
-            stdout: self.stdout(),
-            stderr: self.stderr(),
-        });
         if thread::panicking() {
             eprintln!(
                 "--- the agent's stdout\n{}--- the agent's stderr\n{}---",
@@ -320,6 +330,8 @@ impl Drop for Agent {
                 self.stderr()
             );
         }
+        let run = self.setup.ran(self.stdout(), self.stderr());
+        self.noted.keep(&run);
     }
 }
 

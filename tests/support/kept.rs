@@ -4,11 +4,16 @@
 //! Nothing is kept unless [`FOLDER`] names a folder; `tests/run` does. Beside
 //! it, the secrets that the test planted are noted: whatever stands in the
 //! configuration, the arguments or the environment where a secret belongs.
+//!
+//! Each run is noted before it begins, so that the search misses one of which
+//! nothing is kept; what cannot be kept fails the test whose run it is.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use percent_encoding::percent_decode_str;
 
@@ -19,8 +24,11 @@ pub const FOLDER: &str = "GRAPHITE_PAGER_TEST_OUTPUT";
 /// characters and passwords have room for it.
 pub const MARKER: &str = "s3cr3t";
 
-/// The file with the secrets of a run, in each run's folder.
+/// The file with the secrets of a run, in each run's folder; the last to be written.
 pub const PLANTED: &str = "planted";
+
+/// The file with the name of the test, written before the run begins.
+pub const BEGUN: &str = "begun";
 
 /// What the process was started with and what it wrote.
 pub struct Run<'a> {
@@ -31,21 +39,45 @@ pub struct Run<'a> {
     pub stderr: String,
 }
 
-/// Keeps a run, if runs are kept.
-pub fn keep(run: &Run<'_>) {
-    static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let Some(base) = std::env::var_os(FOLDER) else {
-        return;
-    };
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = env!("CARGO_CRATE_NAME");
-    let kept = PathBuf::from(base).join(format!("{name}-{}-{number}", std::process::id()));
-    // a disk that is full must not fail the test: the search says what is missing
-    let _ = write(run, &kept);
+/// A run that is about to begin, and is to be kept if runs are kept.
+pub struct Noted(Option<PathBuf>);
+
+impl Noted {
+    /// Notes it in the folder for all runs.
+    pub fn new() -> Self {
+        match std::env::var_os(FOLDER) {
+            Some(folder) => Self::below(folder.as_ref()),
+            None => Self(None),
+        }
+    }
+
+    /// Notes it in this folder.
+    pub fn below(folder: &Path) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = env!("CARGO_CRATE_NAME");
+        let kept = folder.join(format!("{name}-{}-{number}", std::process::id()));
+        let test = thread::current().name().unwrap_or("a test").to_owned();
+        fs::create_dir_all(&kept)
+            .and_then(|()| fs::write(kept.join(BEGUN), test))
+            .unwrap_or_else(|error| panic!("{} is not noted: {error}", kept.display()));
+        Self(Some(kept))
+    }
+
+    /// Keeps what came of it.
+    pub fn keep(&self, run: &Run<'_>) {
+        let Some(kept) = &self.0 else { return };
+        let Err(error) = write(run, kept) else { return };
+        let fault = format!("{} is not kept: {error}", kept.display());
+        // a panic in a panic would end all tests of the file
+        match thread::panicking() {
+            true => eprintln!("{fault}"),
+            false => panic!("{fault}"),
+        }
+    }
 }
 
-fn write(run: &Run<'_>, kept: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(kept)?;
+fn write(run: &Run<'_>, kept: &Path) -> io::Result<()> {
     fs::write(kept.join("stdout"), &run.stdout)?;
     fs::write(kept.join("stderr"), &run.stderr)?;
     let mut planted = BTreeSet::new();
@@ -65,12 +97,20 @@ fn write(run: &Run<'_>, kept: &Path) -> std::io::Result<()> {
         let configuration = file
             .extension()
             .is_some_and(|end| ["yml", "yaml", "part"].iter().any(|yaml| end == *yaml));
+        let bytes = match fs::read(&file) {
+            // the next life of the agent has moved it, or the test lets nobody read it
+            Err(error)
+                if [ErrorKind::NotFound, ErrorKind::PermissionDenied].contains(&error.kind()) =>
+            {
+                continue;
+            }
+            bytes => bytes?,
+        };
         if configuration {
-            let text = fs::read(&file)?;
-            planted.extend(secrets_in(&String::from_utf8_lossy(&text)));
-        } else if is_state(&file) {
+            planted.extend(secrets_in(&String::from_utf8_lossy(&bytes)));
+        } else if is_state(&file, &bytes) {
             let name = file.file_name().unwrap_or_default();
-            fs::copy(&file, kept.join(name))?;
+            fs::write(kept.join(name), bytes)?;
         }
     }
     let planted: Vec<String> = planted.into_iter().collect();
@@ -93,11 +133,10 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Whether SQLite wrote it: the file itself, its log or its journal.
-fn is_state(file: &Path) -> bool {
+fn is_state(file: &Path, bytes: &[u8]) -> bool {
     let name = file.to_string_lossy();
     let beside = ["-wal", "-shm", "-journal"];
-    beside.iter().any(|end| name.ends_with(end))
-        || fs::read(file).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3"))
+    beside.iter().any(|end| name.ends_with(end)) || bytes.starts_with(b"SQLite format 3")
 }
 
 /// Whatever stands in `text` where a secret belongs.
