@@ -784,25 +784,3 @@ fn it_runs_as_an_ordinary_user_without_rights_who_can_write_its_state_alone() {
         .is_some()
     );
 }
-
-// --- the page ----------------------------------------------------------------------------------------
-
-#[test]
-fn every_test_that_the_page_on_security_names_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
-    let is_test = |word: &&str| {
-        word.matches('_').count() >= 3 && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
-    };
-    let named: BTreeSet<&str> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
-    assert!(named.len() > 15, "{named:?}");
-    let sources: String = ["src", "tests"]
-        .iter()
-        .flat_map(|folder| files_below(&root.join(folder)))
-        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
-    for name in named {
-        assert!(sources.contains(&format!("fn {name}(")), "{name}");
-    }
-}
