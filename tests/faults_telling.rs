@@ -147,13 +147,13 @@ fn an_absurd_retry_after_silences_one_key_and_its_fallback_is_told() {
 }
 
 #[test]
-fn a_28_second_answer_is_taken_and_what_gives_none_within_30_is_sent_again() {
+fn a_29_second_answer_is_taken_and_what_gives_none_within_30_is_sent_again() {
     let (hangs, drips, other) = (PagerDuty::start(), PagerDuty::start(), PagerDuty::start());
     let late = Sink::start();
     hangs.sink.next(Answer::Hang);
     drips.sink.next(Answer::Drip(Duration::from_secs(1)));
     let taken = Box::new(Answer::status(200));
-    late.next(Answer::After(Duration::from_secs(28), taken));
+    late.next(Answer::After(Duration::from_secs(29), taken));
     let receivers = pager("hangs", '1', &hangs.url(), "")
         + &pager("drips", '2', &drips.url(), "")
         + &pager("other", '3', &other.url(), "")
