@@ -72,7 +72,7 @@ const WANTED: [&str; 64] = [
 ];
 
 /// Occurrences by kind.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts(BTreeMap<&'static str, u64>);
 
 impl Counts {

@@ -9,7 +9,8 @@
 //! what is sent), its slots, its pace, its wording. Clock, Graphite, receivers
 //! and disk are played. At every step its open incidents are held against a
 //! second, naive model written from the design page alone (`model.rs`), and what
-//! receivers heard against the rules in `told.rs`.
+//! receivers heard against the rules in `told.rs`: who should have is found out by
+//! `audience.rs`, as naively.
 
 #![allow(
     clippy::unwrap_used,
@@ -83,8 +84,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// How a day ended, what occurred, and its trace.
+type Played = (Option<Failure>, Counts, Vec<String>);
+
 /// Plays one day; a panic is a failure.
-fn play(scenario: &Scenario, traced: bool) -> (Option<Failure>, Counts, Vec<String>) {
+fn play(scenario: &Scenario, traced: bool) -> Played {
     let mut day = Day::new(scenario, traced);
     let failure = match catch_unwind(AssertUnwindSafe(|| day.play())) {
         Ok(failure) => failure,
@@ -203,19 +207,37 @@ fn many(arguments: &Arguments) -> ExitCode {
 fn day(seed: u64, counts: &mut Counts) -> Option<Failure> {
     let scenario = Scenario::new(seed);
     let twice = seed.is_multiple_of(50);
-    let (failure, mine, trace) = play(&scenario, twice);
-    counts.merge(&mine);
-    if failure.is_none() && twice {
-        let (_, _, again) = play(&scenario, true);
-        if let Some(place) = trace.iter().zip(&again).position(|(a, b)| a != b) {
-            return Some(Failure {
-                kind: "another trace of the same seed",
-                what: format!("`{}` and `{}`", trace[place], again[place]),
-                at: 0,
-            });
-        }
+    let first = play(&scenario, twice);
+    counts.merge(&first.1);
+    if twice && first.0.is_none() {
+        let what = differ(&first, &play(&scenario, true))?;
+        return Some(Failure {
+            kind: "another trace of the same seed",
+            what,
+            at: 0,
+        });
     }
-    failure
+    first.0
+}
+
+/// In what two plays of one day differ, if they do.
+fn differ(first: &Played, second: &Played) -> Option<String> {
+    let lines = first.2.len().max(second.2.len());
+    let differs = |place: &usize| first.2.get(*place) != second.2.get(*place);
+    if let Some(place) = (0..lines).find(differs) {
+        let line = |played: &Played| {
+            played
+                .2
+                .get(place)
+                .map_or("nothing", |line| line)
+                .to_owned()
+        };
+        return Some(format!("`{}` and `{}`", line(first), line(second)));
+    }
+    if first.0 != second.0 {
+        return Some(format!("{:?} and {:?}", first.0, second.0));
+    }
+    (first.1 != second.1).then(|| "something was counted otherwise".to_owned())
 }
 
 fn conclude(
@@ -275,5 +297,35 @@ fn conclude(
     match failures.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn played(lines: &[&str], failure: Option<Failure>) -> Played {
+        let lines = lines.iter().map(ToString::to_string).collect();
+        (failure, Counts::default(), lines)
+    }
+
+    #[test]
+    fn plays_of_one_day_are_the_same_only_where_all_of_both_is() {
+        let one = played(&["a", "b"], None);
+        assert_eq!(differ(&one, &one), None);
+        let longer = played(&["a", "b", "c"], None);
+        let said = |other: &Played| differ(&one, other).unwrap();
+        assert_eq!(said(&longer), "`nothing` and `c`");
+        assert_eq!(differ(&longer, &one).unwrap(), "`c` and `nothing`");
+        assert_eq!(said(&played(&["a", "c"], None)), "`b` and `c`");
+        let failure = Failure {
+            kind: "panic",
+            what: String::new(),
+            at: 0,
+        };
+        assert!(said(&played(&["a", "b"], Some(failure))).contains("panic"));
+        let mut counted = played(&["a", "b"], None);
+        counted.1.add("start");
+        assert_eq!(said(&counted), "something was counted otherwise");
     }
 }
