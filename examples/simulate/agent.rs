@@ -67,7 +67,8 @@ enum Event {
     /// Its answer, or its deadline, is read.
     Answered(Rc<Attempt>),
     CommitEnds(u64),
-    Reload(u64, i64),
+    /// Which process, since when it is to, and whether SIGHUP said so.
+    Reload(u64, i64, bool),
     Well,
 }
 
@@ -363,7 +364,7 @@ impl<'s> Day<'s> {
             | Event::Fetched(life, _)
             | Event::Asks(life, ..)
             | Event::CommitEnds(life)
-            | Event::Reload(life, _) => Some(*life),
+            | Event::Reload(life, ..) => Some(*life),
             Event::Answered(attempt) => Some(attempt.life),
             _ => None,
         };
@@ -401,7 +402,7 @@ impl<'s> Day<'s> {
             Event::Arrives(attempt) => self.arrives(&attempt),
             Event::Answered(attempt) => self.answered(&attempt),
             Event::CommitEnds(_) => self.commit_ends(),
-            Event::Reload(_, since) => self.reload(since),
+            Event::Reload(_, since, at_once) => self.reload(since, at_once),
             Event::Well => self.well(),
         }
     }
@@ -459,9 +460,8 @@ impl<'s> Day<'s> {
             }
             What::Reload(edit, at_once) => {
                 self.edit = edit;
-                let _ = at_once;
                 if self.process.is_some() {
-                    self.push(self.now, Event::Reload(self.life, self.now));
+                    self.push(self.now, Event::Reload(self.life, self.now, at_once));
                 }
             }
         }
@@ -502,7 +502,7 @@ impl<'s> Day<'s> {
         self.edit = Edit::Back;
         self.say(|| "--- all trouble is over".to_owned());
         if self.process.is_some() {
-            self.push(self.now, Event::Reload(self.life, self.now));
+            self.push(self.now, Event::Reload(self.life, self.now, false));
         } else {
             self.push(self.now, Event::Start);
         }
@@ -689,7 +689,7 @@ impl<'s> Day<'s> {
         self.push(self.now, Event::Asks(self.life, name, 0));
     }
 
-    fn reload(&mut self, since: i64) {
+    fn reload(&mut self, since: i64, at_once: bool) {
         let new = self.configuration();
         let old = Rc::clone(&self.configured);
         let (moved, renamed) = setups::changes(&old, &new);
@@ -719,13 +719,16 @@ impl<'s> Day<'s> {
         let mut ending = changed.iter().chain(came_back.iter().map(|(name, _)| name));
         let busy = ending.any(|name| process.tellers.get(name).is_some_and(|teller| teller.busy));
         if busy && self.now < since + 8 * SECOND {
-            return self.push(self.now + SECOND, Event::Reload(self.life, since));
+            return self.push(self.now + SECOND, Event::Reload(self.life, since, at_once));
         }
         for name in changed.iter().chain(came_back.iter().map(|(name, _)| name)) {
             process.tellers.remove(name);
         }
-        let at_once = self.dice("reload", self.now).once_in(2);
         let now = self.wall();
+        self.counts.add(match at_once {
+            true => "reload: by SIGHUP",
+            false => "reload: files changed",
+        });
         self.counts.add(match self.edit {
             Edit::Back => "reload: back",
             Edit::Thresholds => "reload: thresholds",

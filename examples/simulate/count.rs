@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// What must have occurred.
-const WANTED: [&str; 64] = [
+const WANTED: [&str; 66] = [
     "clock: back",
     "clock: forward",
     "disk: full",
@@ -50,6 +50,8 @@ const WANTED: [&str; 64] = [
     "reload: a receiver leaves",
     "reload: a receiver moves",
     "reload: back",
+    "reload: by SIGHUP",
+    "reload: files changed",
     "reload: levels",
     "reload: targets",
     "reload: thresholds",
