@@ -20,6 +20,7 @@ use graphite_pager::alert::world::{Report, World};
 use graphite_pager::alert::{Group, Level, Timestamp};
 use url::Url;
 
+use super::audience::Audience;
 use super::chance::Chance;
 use super::count::Counts;
 use super::disk::Disk;
@@ -541,10 +542,12 @@ impl<'s> Day<'s> {
         }
         let gone = self.disk.gone;
         let place = if power {
-            let keep = self
-                .dice("power", self.now)
-                .below(self.disk.unsynced() as u64 + 1);
-            self.disk.power_lost(keep as usize)
+            let unsynced = self.disk.unsynced();
+            let keep = self.dice("power", self.now).below(unsynced as u64 + 1) as usize;
+            if keep < unsynced {
+                self.counts.add("power loss: of what was not synced");
+            }
+            self.disk.power_lost(keep)
         } else {
             self.disk.killed()
         };
@@ -941,8 +944,9 @@ impl<'s> Day<'s> {
             // as the agent does: of what is known and quiet nothing is kept
             let mut kept = Answer::knowing(alert, &known);
             let naive = (!fails && !one).then(|| {
-                self.graphite
-                    .ask((index, number), alert, when, fault, &mut kept)
+                let of = (index, number);
+                let counts = &mut self.counts;
+                self.graphite.ask(of, alert, when, fault, &mut kept, counts)
             });
             let product = naive.is_some().then_some(kept);
             report.answers.push(product);
@@ -1083,6 +1087,7 @@ impl<'s> Day<'s> {
             &self.configured.addresses,
             self.now,
             wall,
+            &mut self.counts,
         );
         self.verdict(verdict);
     }
@@ -1260,6 +1265,13 @@ impl<'s> Day<'s> {
         let transitions = process.desk.world.take_transitions();
         let _ = process.desk.world.take_given_up();
         for change in &transitions {
+            if *change.alert == *BUILT_IN && change.event() == "opened" {
+                match &*change.series {
+                    "(store)" => self.counts.add("opened: (store)"),
+                    series if is_own(series) => self.counts.add("opened: (receiver)"),
+                    _ => {}
+                }
+            }
             self.counts.add(match change.event() {
                 "opened" => "incident opened",
                 "raised" => "incident raised",
@@ -1412,11 +1424,6 @@ impl<'s> Day<'s> {
             graphite_pager::alert::delivery::Tell::Both => "tell: both",
             graphite_pager::alert::delivery::Tell::Stray(_) => "tell: stray",
         });
-        if sending.message.series.starts_with("(more") {
-            self.counts.add("told: an overflow");
-        } else if sending.message.series.ends_with(" (no data)") {
-            self.counts.add("told: a silence in numbers");
-        }
         let begun = self.now + waited;
         self.say(|| {
             format!(
@@ -1472,6 +1479,8 @@ impl<'s> Day<'s> {
                 ReceiverFault::Rejects => "receiver: rejects",
                 ReceiverFault::Fails => "receiver: fails",
                 ReceiverFault::BadGateway => "receiver: bad gateway",
+                // who has no recipients to refuse one of is as well as ever
+                ReceiverFault::RefusesOne if all.len() < 2 => "receiver: nobody to refuse",
                 ReceiverFault::RefusesOne => "receiver: refuses one recipient",
                 ReceiverFault::Slow => "receiver: slow",
             });
@@ -1591,6 +1600,11 @@ impl<'s> Day<'s> {
             .filter(|_| alive)
             .map(|process| &process.desk.world);
         if !attempt.taken_by.is_empty() {
+            count_told(
+                &attempt.sending,
+                &self.configured.audience,
+                &mut self.counts,
+            );
             let verdict = self
                 .told
                 .taken(&attempt.sending, &attempt.taken_by, self.now, world);
@@ -1777,6 +1791,28 @@ impl<'s> Day<'s> {
                 "{all} incidents, {open} of them open, {rows} rows, {deliveries} rows of deliveries"
             );
             self.fail("something is owed at the end", what);
+        }
+    }
+}
+
+/// Counts what is told, by what it is about and to whom.
+fn count_told(sending: &Sending, audience: &Audience, counts: &mut Counts) {
+    if sending.word() != "open" {
+        return;
+    }
+    let (alert, series) = (&*sending.message.alert, &*sending.message.series);
+    match (alert == BUILT_IN, series) {
+        (true, "(store)") => counts.add("told: (store)"),
+        (true, series) if is_own(series) => counts.add("told: (receiver)"),
+        (true, series) if series.ends_with(" (no data)") => {
+            counts.add("told: a silence in numbers");
+        }
+        (true, _) => counts.add("told: Graphite fails"),
+        (false, series) if series.starts_with("(more") => counts.add("told: an overflow"),
+        (false, series) => {
+            if !audience.of(alert, series).contains(&sending.policy.name) {
+                counts.add("told: a fallback");
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// What must have occurred.
-const WANTED: [&str; 66] = [
+const WANTED: [&str; 82] = [
     "clock: back",
     "clock: forward",
     "disk: full",
@@ -19,6 +19,7 @@ const WANTED: [&str; 66] = [
     "graphite: refuses",
     "graphite: slow",
     "graphite: stale",
+    "held outside its hours",
     "incident lowered",
     "incident opened",
     "incident raised",
@@ -31,11 +32,14 @@ const WANTED: [&str; 66] = [
     "kill: taken",
     "kill: waiting",
     "kill: written",
-    "pause",
+    "opened: (receiver)",
+    "opened: (store)",
     "pause of a receiver",
+    "pause",
     "power loss",
-    "receiver: 429",
+    "power loss: of what was not synced",
     "receiver: 429 with Retry-After",
+    "receiver: 429",
     "receiver: bad gateway",
     "receiver: fails",
     "receiver: hangs",
@@ -55,6 +59,14 @@ const WANTED: [&str; 66] = [
     "reload: levels",
     "reload: targets",
     "reload: thresholds",
+    "series: NaN",
+    "series: comes back",
+    "series: comes twice",
+    "series: new",
+    "series: null",
+    "series: of two alerts",
+    "series: of two targets",
+    "series: vanishes",
     "sleep noticed",
     "slot tried again",
     "slots missed",
@@ -69,8 +81,12 @@ const WANTED: [&str; 66] = [
     "tell: reminder",
     "tell: resolved",
     "tell: stray",
-    "told: an overflow",
+    "told: (receiver)",
+    "told: (store)",
+    "told: Graphite fails",
+    "told: a fallback",
     "told: a silence in numbers",
+    "told: an overflow",
 ];
 
 /// Occurrences by kind.

@@ -8,6 +8,7 @@ use graphite_pager::alert::evaluate::{Answer, Seen};
 use graphite_pager::alert::{Alert, Point, Timestamp};
 
 use super::chance::Chance;
+use super::count::Counts;
 use super::model;
 use super::scenario::{
     ABSENT, GraphiteFault, HOUR, MINUTE, Metric, SECOND, Scenario, State, VALUES,
@@ -16,9 +17,19 @@ use super::scenario::{
 /// Width of a bucket.
 const STEP: i64 = MINUTE;
 
+/// What one metric was last answered with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Was {
+    NeverAsked,
+    NotThereYet,
+    There,
+    Gone,
+}
+
 /// What Graphite has.
 pub struct Graphite {
     metrics: Vec<Metric>,
+    was: Vec<Was>,
     timelines: Vec<Vec<(i64, State)>>,
     /// Metrics and targets that one alert, by group and number, is answered with.
     returned: BTreeMap<(usize, usize), BTreeSet<(usize, usize)>>,
@@ -37,6 +48,42 @@ pub struct When {
     pub shift: i64,
 }
 
+impl Was {
+    /// The same after an answer with it, or without.
+    fn next(self, there: bool, counts: &mut Counts) -> Self {
+        match (self, there) {
+            (Self::NotThereYet, true) => counts.add("series: new"),
+            (Self::There, false) => counts.add("series: vanishes"),
+            (Self::Gone, true) => counts.add("series: comes back"),
+            _ => {}
+        }
+        match (self, there) {
+            (_, true) => Self::There,
+            (Self::NeverAsked | Self::NotThereYet, false) => Self::NotThereYet,
+            (Self::There | Self::Gone, false) => Self::Gone,
+        }
+    }
+}
+
+/// Counts a legend that something else than this target of this alert returns too.
+fn count_shared(metric: &Metric, (alert, target): (usize, usize), counts: &mut Counts) {
+    for other in &metric.returned_by {
+        if other.0 != alert {
+            counts.add("series: of two alerts");
+        } else if other.1 != target {
+            counts.add("series: of two targets");
+        }
+    }
+}
+
+/// How far back in time the answers are.
+fn back(fault: Option<(GraphiteFault, i64)>) -> i64 {
+    match fault {
+        Some((GraphiteFault::BackInTime, _)) => HOUR,
+        _ => 0,
+    }
+}
+
 impl Graphite {
     pub fn new(scenario: &Scenario) -> Self {
         let mut returned: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
@@ -51,6 +98,7 @@ impl Graphite {
         Self {
             returned,
             legends,
+            was: vec![Was::NeverAsked; scenario.metrics.len()],
             metrics: scenario.metrics.clone(),
             timelines: (0..scenario.metrics.len())
                 .map(|index| scenario.timeline(index))
@@ -76,12 +124,13 @@ impl Graphite {
 
     /// Answers for one alert of the group with index `group`: the product in `answer`.
     pub fn ask(
-        &self,
+        &mut self,
         (group, index): (usize, usize),
         alert: &Alert,
         when: When,
         fault: Option<(GraphiteFault, i64)>,
         answer: &mut Answer,
+        counts: &mut Counts,
     ) -> Vec<model::Series> {
         let reach = window(alert, when.slot);
         let mut series = Vec::new();
@@ -91,11 +140,24 @@ impl Graphite {
             if self.is_left_out(number, fault) {
                 continue;
             }
+            count_shared(metric, (index, target), counts);
             let twins = std::iter::once(None).chain(metric.twin.map(Some));
             for twin in twins {
-                let Some(points) = self.points(number, when, fault, twin) else {
+                let shows = twin.unwrap_or_else(|| self.shows(number, when.now - back(fault)));
+                let points = self.points(number, when, fault, (twin, shows));
+                match twin {
+                    Some(_) => counts.add("series: comes twice"),
+                    None => self.was[number] = self.was[number].next(points.is_some(), counts),
+                }
+                let Some(points) = points else {
                     continue;
                 };
+                match VALUES[shows] {
+                    None => counts.add("series: null"),
+                    Some(value) if value.is_nan() => counts.add("series: NaN"),
+                    Some(_) => {}
+                }
+                let metric = &self.metrics[number];
                 let read = points.iter().map(|(at, value)| Point {
                     at: at / SECOND,
                     value: value.unwrap_or(f64::NAN),
@@ -134,15 +196,11 @@ impl Graphite {
         metric: usize,
         When { slot, now, shift }: When,
         fault: Option<(GraphiteFault, i64)>,
-        twin: Option<State>,
+        (twin, shows): (Option<State>, State),
     ) -> Option<Vec<(i64, Option<f64>)>> {
         let until = slot.as_millis();
-        let back = match fault {
-            Some((GraphiteFault::BackInTime, _)) => HOUR,
-            _ => 0,
-        };
-        let present = twin.unwrap_or_else(|| self.shows(metric, now - back));
-        if present == ABSENT {
+        let back = back(fault);
+        if shows == ABSENT {
             return None;
         }
         let first = (until - 5 * MINUTE).div_euclid(STEP) * STEP + STEP;

@@ -22,6 +22,7 @@
 )]
 
 mod agent;
+mod audience;
 mod chance;
 mod count;
 mod disk;

@@ -192,7 +192,8 @@ impl Scenario {
         let mut chance = Chance::new(seed, 1);
         let start = 1_790_000_000 * SECOND + chance.between(0, 500) * DAY + chance.between(0, DAY);
         let tick = chance.of(&[7, 10, 13, 20, 20, 30, 30]) * SECOND;
-        let metrics = metrics(&mut Chance::new(seed, 2));
+        let mut metrics = metrics(&mut Chance::new(seed, 2));
+        share(&mut metrics, &mut Chance::new(seed, 5));
         let mut scenario = Self {
             seed,
             start,
@@ -387,6 +388,20 @@ fn metrics(chance: &mut Chance) -> Vec<Metric> {
         add(3, format!("nightly{index}"), vec![(0, 0)], chance);
     }
     metrics
+}
+
+/// On some days both targets of an alert return some series.
+fn share(metrics: &mut [Metric], chance: &mut Chance) {
+    if !chance.once_in(8) {
+        return;
+    }
+    let two_targets = |metric: &&mut Metric| matches!(metric.group, 1 | 2);
+    for metric in metrics.iter_mut().filter(two_targets) {
+        let (alert, target) = metric.returned_by[metric.returned_by.len() - 1];
+        if metric.returned_by.len() == 1 && chance.once_in(4) {
+            metric.returned_by.push((alert, 1 - target));
+        }
+    }
 }
 
 /// What a state is, in words.

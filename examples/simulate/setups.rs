@@ -15,6 +15,7 @@ use graphite_pager::alert::{
     Timestamp, WithoutData, Zone,
 };
 
+use super::audience::{self, Audience, Said};
 use super::chance::Chance;
 use super::model;
 use super::scenario::{Edit, MINUTE, SECOND};
@@ -24,6 +25,8 @@ use super::told::Addresses;
 pub struct Configured {
     pub setup: Setup,
     pub model: model::Setup,
+    /// Who is told, as the checker has it.
+    pub audience: Audience,
     /// Where each receiver is: another address is somebody else.
     pub addresses: Addresses,
 }
@@ -46,20 +49,12 @@ pub fn configured(seed: u64, edit: Edit) -> Configured {
         _ => {}
     }
     let (policies, addresses) = receivers(seed, edit);
-    let named = |name: &str| {
-        let found = policies.iter().any(|policy| &*policy.name == name);
-        found.then(|| Arc::<str>::from(name))
+    let (routes, said) = routing(seed, &policies, &mut pairs);
+    let audience = Audience {
+        receivers: policies.clone(),
+        routes: routes.clone(),
+        said,
     };
-    let mut routes = Vec::new();
-    if Chance::new(seed, 20).once_in(2) {
-        routes.push(Route {
-            alert: Some(glob("Queue*")),
-            series: None,
-            labels: BTreeMap::new(),
-            notify: ["mail", "pages"].iter().filter_map(|n| named(n)).collect(),
-            continue_: false,
-        });
-    }
     let (groups, models) = pairs.into_iter().unzip();
     Configured {
         setup: Setup {
@@ -69,14 +64,105 @@ pub fn configured(seed: u64, edit: Edit) -> Configured {
             docs_url: Some("https://wiki.example.com".to_owned()),
             groups,
             receivers: policies,
-            routes,
+            routes: routes.iter().map(route).collect(),
         },
         model: model::Setup {
             groups: models,
             host: HOST.to_owned(),
             error_for: 5 * MINUTE,
         },
+        audience,
         addresses,
+    }
+}
+
+/// Which ways lead to whom: plain ones on most days. Says so to the alerts.
+fn routing(
+    seed: u64,
+    policies: &[Policy],
+    pairs: &mut [Pair],
+) -> (Vec<audience::Route>, BTreeMap<Arc<str>, Said>) {
+    // a receiver that is called otherwise is named so everywhere, one that left nowhere
+    let named = |names: &[&str]| -> Vec<Arc<str>> {
+        let called = |name: &&str| match *name {
+            "oncall" => policies
+                .iter()
+                .find(|p| matches!(&*p.name, "oncall" | "first")),
+            name => policies.iter().find(|p| &*p.name == name),
+        };
+        let found = names.iter().filter_map(called);
+        found.map(|policy| Arc::clone(&policy.name)).collect()
+    };
+    let mut routes = Vec::new();
+    if Chance::new(seed, 20).once_in(2) {
+        routes.push(audience::Route {
+            alert: Some("Queue*"),
+            notify: named(&["mail", "pages"]),
+            ..audience::Route::default()
+        });
+    }
+    let mut said: BTreeMap<Arc<str>, Said> = BTreeMap::new();
+    let names = pairs.iter().map(|(group, _)| Arc::clone(&group.name));
+    said.extend(names.map(|name| (name, Said::default())));
+    // some that a fallback lies beside, for it is told nothing else
+    match Chance::new(seed, 21).below(16) {
+        0 => routes.push(audience::Route {
+            alert: Some("Store"),
+            notify: named(&["boss", "oncall"]),
+            ..audience::Route::default()
+        }),
+        1 => routes.extend([
+            audience::Route {
+                series: Some("*b-*"),
+                notify: named(&["oncall", "pages"]),
+                continues: true,
+                ..audience::Route::default()
+            },
+            audience::Route {
+                alert: Some("Sto*"),
+                notify: named(&["boss", "pages"]),
+                ..audience::Route::default()
+            },
+        ]),
+        2 => {
+            for said in said.values_mut() {
+                said.labels.insert("team".to_owned(), "web".to_owned());
+            }
+            routes.push(audience::Route {
+                label: Some(("team", "we*")),
+                notify: named(&["oncall", "boss"]),
+                ..audience::Route::default()
+            });
+        }
+        3 => {
+            for said in said.values_mut() {
+                said.notify = Some(named(&["oncall", "boss"]));
+            }
+        }
+        _ => {}
+    }
+    for (group, _) in pairs {
+        let said = &said[&group.name];
+        for alert in &mut Arc::make_mut(group).alerts {
+            alert.notify = said.notify.clone();
+            alert.labels = said.labels.clone();
+        }
+    }
+    (routes, said)
+}
+
+/// The same as the product has it.
+fn route(plain: &audience::Route) -> Route {
+    Route {
+        alert: plain.alert.map(glob),
+        series: plain.series.map(glob),
+        labels: plain
+            .label
+            .iter()
+            .map(|(name, pattern)| ((*name).to_owned(), glob(pattern)))
+            .collect(),
+        notify: plain.notify.clone(),
+        continue_: plain.continues,
     }
 }
 
@@ -387,6 +473,11 @@ fn receivers(seed: u64, edit: Edit) -> (Vec<Policy>, Addresses) {
             ..plain("boss")
         },
     ];
+    if Chance::new(seed, 22).once_in(16) {
+        for policy in &mut policies {
+            policy.default = matches!(&*policy.name, "oncall" | "pages" | "boss");
+        }
+    }
     let mut addresses: Addresses = RECEIVERS
         .iter()
         .map(|name| (Arc::from(*name), Arc::from(format!("{name}-1"))))

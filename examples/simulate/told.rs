@@ -17,6 +17,7 @@ use graphite_pager::alert::{Level, Timestamp};
 use graphite_pager::deliver::message::{Key, Message};
 use graphite_pager::deliver::{email, links};
 
+use super::count::Counts;
 use super::scenario::MINUTE;
 
 mod ears;
@@ -621,6 +622,7 @@ impl Told {
         addresses: &Addresses,
         now: i64,
         wall: Timestamp,
+        counts: &mut Counts,
     ) -> Verdict {
         let policies = world.setup().policies();
         let placed = policies.filter_map(|policy| Some((policy, addresses.get(&policy.name)?)));
@@ -637,7 +639,7 @@ impl Told {
             }
             // the rest of what was heard is looked at beside it
             let mut watched = std::mem::take(watched);
-            let verdict = self.look_at(incident, &mut watched, world, &placed, (now, wall));
+            let verdict = self.look_at(incident, &mut watched, world, &placed, (now, wall), counts);
             self.watched.insert(incident.id, watched);
             verdict?;
         }
@@ -651,6 +653,7 @@ impl Told {
         world: &World,
         placed: &[(&Policy, &Arc<str>)],
         (now, wall): (i64, Timestamp),
+        counts: &mut Counts,
     ) -> Verdict {
         let (mut held, mut routed) = (None, None);
         let heard = self.heard.of(incident.id);
@@ -668,7 +671,13 @@ impl Told {
             let listens_since = since(&mut watched.listening, &policy.name, now);
             let after = i64::try_from(policy.after.as_millis()).unwrap_or(0);
             let held = *held.get_or_insert_with(|| is_held(world, incident, wall));
-            if held || now < listens_since + after {
+            if now < listens_since + after {
+                continue;
+            }
+            if held {
+                if !self.knows(heard, address, incident, policy) {
+                    counts.add("held outside its hours");
+                }
                 continue;
             }
             let base =
