@@ -13,7 +13,7 @@ use graphite_pager::agent::desk::{Desk, Store, Turn, Unwritten, Written};
 use graphite_pager::agent::slots::{Slots, Step, done_with, retry};
 use graphite_pager::alert::delivery::Outcome;
 use graphite_pager::alert::evaluate::Answer;
-use graphite_pager::alert::incident::{BUILT_IN, Subject};
+use graphite_pager::alert::incident::{BUILT_IN, Incident, Subject};
 use graphite_pager::alert::rate::Line;
 use graphite_pager::alert::receiver::Policy;
 use graphite_pager::alert::world::{Report, World};
@@ -31,7 +31,7 @@ use super::scenario::{
     DiskFault, Edit, GraphiteFault, HOUR, MINUTE, Point, ReceiverFault, SECOND, Scenario, What,
 };
 use super::setups::{self, Configured, RECEIVERS};
-use super::told::{self, Addresses, Sending, Told};
+use super::told::{self, Addresses, Scene, Sending, Told};
 
 /// Why a seed fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +176,8 @@ pub struct Day<'s> {
     disk_faults: Vec<(DiskFault, i64)>,
     armed: Option<(Point, i64)>,
     paused_until: i64,
+    /// The last batch was not written, or not in time.
+    store_fails: bool,
     /// The newest slot that the store has of each group, and whether it failed.
     written_slots: BTreeMap<Arc<str>, (Timestamp, bool)>,
     /// The slots that a start has to ask for again.
@@ -226,6 +228,7 @@ impl<'s> Day<'s> {
             disk_faults: Vec::new(),
             armed: None,
             paused_until: 0,
+            store_fails: false,
             written_slots: BTreeMap::new(),
             failed_slots: BTreeMap::new(),
             looked: 0,
@@ -453,6 +456,7 @@ impl<'s> Day<'s> {
                     "clock: forward"
                 });
                 self.offset += by;
+                self.told.tried_since(self.now);
                 if by < 0 {
                     self.told.clock_set_back(self.now);
                 }
@@ -582,6 +586,8 @@ impl<'s> Day<'s> {
             return;
         }
         self.counts.add("start");
+        self.store_fails = false;
+        self.told.tried_since(self.now);
         let new = self.configuration();
         // where a receiver is, is not stored: what was told elsewhere is not known
         for (name, address) in &self.configured.addresses {
@@ -991,6 +997,9 @@ impl<'s> Day<'s> {
             self.mirror
                 .evaluated(&group.name, slot.as_millis(), answers, now.as_millis());
         }
+        if asked {
+            self.silenced(&group, slot);
+        }
         let words = words.unwrap_or_default();
         self.say(|| format!("evaluated {} for {slot}{words}", group.name));
         self.compare("evaluated");
@@ -1033,6 +1042,21 @@ impl<'s> Day<'s> {
         );
     }
 
+    /// Who would have been told of what this evaluation found to be silent with others.
+    fn silenced(&mut self, group: &Group, slot: Timestamp) {
+        let Some((since, silent)) = self.mirror.live().silent(&group.name) else {
+            return self.told.silenced(None);
+        };
+        let hours = group.active.as_ref();
+        if hours.is_some_and(|hours| !hours.covers(slot)) {
+            return;
+        }
+        let audience = &self.configured.audience;
+        let hearing = |(series, of)| audience.hearing(&group.name, series, level(of));
+        let receivers = silent.flat_map(hearing).collect();
+        self.told.silenced(Some((since, receivers)));
+    }
+
     fn slot_written(&mut self, group: &Arc<str>, slot: Timestamp, failed: bool) {
         let process = self.process.as_ref();
         let works =
@@ -1052,6 +1076,7 @@ impl<'s> Day<'s> {
         };
         if process.desk.notice_sleep(now).is_some() {
             self.counts.add("sleep noticed");
+            self.told.tried_since(self.now);
             self.mirror.slept(now.as_millis());
         }
     }
@@ -1080,15 +1105,10 @@ impl<'s> Day<'s> {
 
     fn look(&mut self) {
         self.excuses();
-        let Some(process) = &self.process else { return };
         let wall = self.wall();
-        let verdict = self.told.look(
-            &process.desk.world,
-            &self.configured.addresses,
-            self.now,
-            wall,
-            &mut self.counts,
-        );
+        let Some(process) = &self.process else { return };
+        let scene = scene(&process.desk.world, &self.configured, self.now, wall);
+        let verdict = self.told.look(&scene, &mut self.counts);
         self.verdict(verdict);
     }
 
@@ -1169,12 +1189,14 @@ impl<'s> Day<'s> {
                 slow,
             });
             process.free_at = self.now + 5 * SECOND;
+            self.store_fails = true;
             let late = now.plus(Duration::from_secs(5));
             let store = process.desk.late("slow", late);
             self.store(store);
             return 5 * SECOND;
         }
         let written_now = written.is_ok();
+        self.store_fails = !written_now;
         let store = process.desk.written(written, now);
         if written_now {
             self.told.all_written();
@@ -1224,6 +1246,7 @@ impl<'s> Day<'s> {
         let Some(pending) = process.pending.take_if(|pending| pending.ends <= self.now) else {
             let late = |pending: &Pending| pending.slow && pending.ends - self.now < 5 * SECOND;
             if process.pending.as_ref().is_some_and(late) {
+                self.store_fails = true;
                 let store = process.desk.late("slow", now);
                 self.store(store);
             }
@@ -1234,6 +1257,7 @@ impl<'s> Day<'s> {
             return;
         };
         let written = pending.written.is_ok();
+        self.store_fails = !written || pending.slow;
         if pending.slow {
             process.desk.late("slow", now);
         }
@@ -1549,33 +1573,42 @@ impl<'s> Day<'s> {
         {
             self.told.unwritten(sending);
         }
-        let name = (&*sending.message.alert, &*sending.message.series);
-        let mut open = self.mirror.live().opened().into_iter();
-        let truth = open.find(|(other, _)| *other == name);
-        let truth = truth.map(|(_, open)| (level(open.level), open.inside.is_none()));
+        let wall = self.wall();
         let Some(process) = &self.process else { return };
         let world = &process.desk.world;
         let Some(incident) = world.incident(sending.job.incident) else {
             return;
         };
-        // what the agent says of itself is compared elsewhere
-        let own = *incident.group == *BUILT_IN && is_own(&incident.series);
-        let truth = match own {
-            true => incident.is_open().then_some((incident.level, true)),
-            false => truth,
+        let truth = match *incident.group == *BUILT_IN && is_own(&incident.series) {
+            true => self.own_truth(incident),
+            false => {
+                let name = (&*sending.message.alert, &*sending.message.series);
+                let mut open = self.mirror.live().opened().into_iter();
+                let truth = open.find(|(other, _)| *other == name);
+                truth.map(|(_, open)| (level(open.level), open.inside.is_none()))
+            }
         };
-        let routed =
-            told::routed(world, incident, &sending.policy) && incident.subject == Subject::Series;
         let time = told::Time {
             now: self.now,
-            wall: self.wall(),
+            wall,
             clock_was_set: self.clock_is_set,
         };
+        let scene = scene(world, &self.configured, self.now, wall);
         let verdict = self
             .told
-            .composed(sending, incident, truth, routed)
+            .composed(sending, incident, truth, &scene)
             .and_then(|()| self.told.timely(sending, incident, world, time));
         self.verdict(verdict);
+    }
+
+    /// What is so of the agent's own trouble: of the store it is known, of receivers
+    /// when it must and when it cannot be open is looked at in `told/owed.rs`.
+    fn own_truth(&self, incident: &Incident) -> Option<(Level, bool)> {
+        let open = match &*incident.series {
+            "(store)" => self.store_fails,
+            _ => incident.is_open(),
+        };
+        open.then_some((Level::Critical, true))
     }
 
     /// What is told was written before, as long as the store works.
@@ -1674,6 +1707,9 @@ impl<'s> Day<'s> {
             self.told.leave_alone(&sending.address, until);
         }
         self.told.noted(sending, &outcomes);
+        let scene = scene(&process.desk.world, &self.configured, self.now, now);
+        let verdict = self.told.answered(sending, &outcomes, &scene);
+        self.verdict(verdict);
         if self.point(Point::Recorded, "kill: recorded") {
             return;
         }
@@ -1701,9 +1737,14 @@ impl<'s> Day<'s> {
         let mut differences = Vec::new();
         let mut seen = vec![false; naive.len()];
         let (mut count, mut number) = (0, 0);
+        let mut store_is_told = false;
         for incident in world.incidents().filter(|incident| incident.is_open()) {
             count += 1;
             if *incident.group == *BUILT_IN && is_own(&incident.series) {
+                store_is_told |= *incident.series == *"(store)";
+                if incident.level != Level::Critical {
+                    differences.push(format!("{} is {}", incident.series, incident.level));
+                }
                 continue;
             }
             let name = (&*incident.group, &*incident.series);
@@ -1737,13 +1778,16 @@ impl<'s> Day<'s> {
             }
         }
         for (((group, series), open), seen) in naive.iter().zip(seen) {
-            let own = *group == BUILT_IN && is_own(series);
-            if !own && !seen {
+            if !seen {
                 differences.push(format!(
                     "{group} {series}: the agent says ok, the model {:?} {:?}",
                     open.level, open.inside
                 ));
             }
+        }
+        if store_is_told != self.store_fails {
+            let (told, fails) = (store_is_told, self.store_fails);
+            differences.push(format!("(store) is open: {told}, the store fails: {fails}"));
         }
         let (all, deliveries) = (world.incidents().len(), world.deliveries().count());
         if all > count + OWED || deliveries > 14 * all {
@@ -1792,6 +1836,17 @@ impl<'s> Day<'s> {
             );
             self.fail("something is owed at the end", what);
         }
+    }
+}
+
+/// What is so now, for those who ask who should know of it.
+fn scene<'a>(world: &'a World, configured: &'a Configured, now: i64, wall: Timestamp) -> Scene<'a> {
+    Scene {
+        world,
+        audience: &configured.audience,
+        addresses: &configured.addresses,
+        now,
+        wall,
     }
 }
 

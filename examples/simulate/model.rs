@@ -786,7 +786,6 @@ pub struct Model {
     /// Since when so many groups have failed that it is one trouble, and its incident.
     down_since: Option<i64>,
     outage: Option<i64>,
-    troubles: BTreeMap<String, i64>,
 }
 
 /// How long since then; a clock that was set back starts it now.
@@ -1068,20 +1067,24 @@ impl Model {
         }
     }
 
-    /// The store, or a receiver, is in trouble or well: `(store)`, `(receiver NAME)`.
-    pub fn own_trouble(&mut self, series: &str, bad: bool, now: i64) {
-        if bad {
-            self.troubles.entry(series.to_owned()).or_insert(now);
-        } else {
-            self.troubles.remove(series);
-        }
+    /// Series of a group that lack data now and are told in a silence in numbers, each
+    /// with what it would have had without, and since when there is one; `None`: there is none.
+    pub fn silent(&self, group: &str) -> Option<(i64, impl Iterator<Item = (&str, Level)>)> {
+        let since = self.silence.as_ref()?.since;
+        let lines = self.groups.get(group).into_iter();
+        let lines = lines.flat_map(|state| state.lines.iter().map(|line| (state.last_slot, line)));
+        let silent = lines.filter_map(|(slot, (name, line))| {
+            let last = line.history.back()?;
+            let now = last.kind == Kind::Without && Some(line.judged) == slot;
+            Some((&**name, line.held.filter(|_| now)?))
+        });
+        Some((since, silent))
     }
 
     /// What is open, by group and series, in this order.
     pub fn opened(&self) -> Vec<((&str, &str), Open)> {
         let mut open: Vec<((&str, &str), Open)> = Vec::with_capacity(16);
-        // page silent: `(store)` and `(receiver NAME)` are critical, and what the built-in alert
-        // says has no limit and joins no overflow.
+        // page silent: what the built-in alert says has no limit and joins no overflow.
         let alone = |level, since| Open {
             level,
             inside: None,
@@ -1107,9 +1110,6 @@ impl Model {
                 };
                 open.push(((name, series), incident));
             }
-        }
-        for (series, since) in &self.troubles {
-            open.push(((OWN, &**series), alone(Level::Critical, *since)));
         }
         if let Some(silence) = &self.silence {
             // page silent: of those that are still in it.
@@ -1810,19 +1810,5 @@ mod tests {
         assert_eq!(group.slots(minute(7), minute(4 * 60 + 7)), 4);
         assert_eq!(group.slots(minute(-8), minute(4 * 60 + 7)), 5);
         assert_eq!(group.slots(minute(7), minute(60)), 0);
-    }
-
-    #[test]
-    fn its_own_troubles_are_open_while_they_last() {
-        let mut model = Model::new(setup(&[("Load", vec![alert()])]), START);
-        model.own_trouble("(store)", true, minute(1));
-        model.own_trouble("(store)", true, minute(2));
-        let key = (OWN.to_owned(), "(store)".to_owned());
-        assert_eq!(
-            model.open().get(&key).map(|open| open.since),
-            Some(minute(1))
-        );
-        model.own_trouble("(store)", false, minute(3));
-        assert!(model.open().is_empty());
     }
 }

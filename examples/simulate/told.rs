@@ -17,13 +17,15 @@ use graphite_pager::alert::{Level, Timestamp};
 use graphite_pager::deliver::message::{Key, Message};
 use graphite_pager::deliver::{email, links};
 
-use super::count::Counts;
 use super::scenario::MINUTE;
 
 mod ears;
+mod owed;
 mod timely;
 
 use ears::Ears;
+pub use owed::Scene;
+use owed::{Unwritten, Watched};
 pub use timely::Time;
 
 /// Nobody is told later than this after the last thing that kept it from them:
@@ -97,43 +99,6 @@ struct Page {
     life: u64,
 }
 
-/// What is to be seen of an incident at those who are told of it.
-#[derive(Debug, Default)]
-struct Watched {
-    /// Since when a receiver, by its name, listens to its level.
-    listening: Vec<(Arc<str>, i64)>,
-    /// Since when its present state is due at an address, and not told.
-    due: Vec<(Arc<str>, i64)>,
-    /// Addresses that had to be told, whatever became of it: the incident's first
-    /// key, and when it was seen that they had to be.
-    owed: Vec<(Arc<str>, String, i64)>,
-    /// It is over, and nobody is waited for any more.
-    over: bool,
-}
-
-/// The instant that is noted for `who`, or now.
-fn since(noted: &mut Vec<(Arc<str>, i64)>, who: &Arc<str>, now: i64) -> i64 {
-    match noted.iter().find(|(other, _)| other == who) {
-        Some((_, since)) => *since,
-        None => {
-            noted.push((Arc::clone(who), now));
-            now
-        }
-    }
-}
-
-fn forget(noted: &mut Vec<(Arc<str>, i64)>, who: &str) {
-    noted.retain(|(other, _)| **other != *who);
-}
-
-impl Watched {
-    fn owes(&mut self, address: &Arc<str>, key: impl FnOnce() -> String, now: i64) {
-        if !self.owed.iter().any(|(other, ..)| other == address) {
-            self.owed.push((Arc::clone(address), key(), now));
-        }
-    }
-}
-
 /// An empty name, and not the one that all threads share.
 struct Nobody(Arc<str>);
 
@@ -167,6 +132,16 @@ pub struct Told {
     /// The same of pages.
     unwritten_pages: BTreeSet<Under>,
     rolled_back_pages: BTreeSet<Under>,
+    /// Fallbacks that are told as well, which are not known to be written.
+    unwritten_fallbacks: Vec<Unwritten>,
+    /// Fallbacks of receivers that ever took something not at once.
+    stumbled: BTreeSet<Arc<str>>,
+    /// Who would have been told of what is told in a silence in numbers.
+    silenced: BTreeSet<Arc<str>>,
+    /// Since when there is that silence.
+    silent_since: i64,
+    /// Since when receivers are tried without a break.
+    tried_since: i64,
 }
 
 type Verdict = Result<(), (&'static str, String)>;
@@ -215,7 +190,7 @@ impl Told {
         sending: &Sending,
         incident: &Incident,
         truth: Option<(Level, bool)>,
-        routed: bool,
+        scene: &Scene<'_>,
     ) -> Verdict {
         let Sending {
             job,
@@ -243,17 +218,25 @@ impl Told {
                         format!("{}: {} is {level}", words(), job.level),
                     ));
                 }
-                let listens = policy.levels.contains(level) || incident.subject == Subject::Silence;
-                if !listens {
+                if !owed::listens(incident, policy) {
                     return Err(("told a level that it does not listen to", words()));
+                }
+                // what others are told together was theirs when it came to that, and of an
+                // alert that left, those go on to hear who had to do with it before
+                let told = !matches!(incident.subject, Subject::Series | Subject::Agent)
+                    || incident.subject == Subject::Series && !scene.is_configured(&incident.group)
+                    || self.is_told(incident, &policy.name, scene)
+                    || self.may_fall_to(&policy.name);
+                if !told {
+                    return Err(("told who has nothing to do with it", words()));
                 }
             }
             "over" if !matches!(job.tell, Tell::Stray(_)) => {
                 // an open incident is over for one who is no longer told of it
-                let still = truth.filter(|_| incident.is_open() && routed);
-                let listens =
-                    |level| policy.levels.contains(level) || incident.subject == Subject::Silence;
-                if still.is_some_and(|(level, alone)| alone && listens(level)) {
+                let still = incident.is_open()
+                    && truth.is_some_and(|(_, alone)| alone)
+                    && owed::listens(incident, policy);
+                if still && self.is_told(incident, &policy.name, scene) {
                     return Err(("a false resolve", words()));
                 }
             }
@@ -535,6 +518,7 @@ impl Told {
     /// What was noted so far is in the batch that is being written.
     pub fn batched(&mut self) {
         self.turn(&[Known::Noted], Known::Batched);
+        self.fallbacks_batched();
     }
 
     /// The batch is written, or is not.
@@ -545,12 +529,14 @@ impl Told {
             Known::Noted
         };
         self.turn(&[Known::Batched], to);
+        self.fallbacks_written(written);
     }
 
     /// The process is gone, and what it had not written.
     pub fn crashed(&mut self, knew: impl Fn(IncidentId) -> bool) -> Verdict {
         self.turn(&[Known::Noted, Known::Batched], Known::Unsure);
         self.left_alone.clear();
+        self.fallbacks_forgotten();
         let mut lost = None;
         self.rolled_back.append(&mut self.unwritten);
         self.rolled_back_pages.append(&mut self.unwritten_pages);
@@ -599,6 +585,7 @@ impl Told {
         for watched in self.watched.values_mut() {
             watched.owed.clear();
             watched.due.clear();
+            watched.fallbacks.clear();
         }
     }
 
@@ -613,113 +600,6 @@ impl Told {
     /// Something at or near this address keeps it from being told.
     pub fn excuse(&mut self, address: &Arc<str>, now: i64) {
         self.excused.insert(Arc::clone(address), now);
-    }
-
-    /// What everybody is due to know, looked at again.
-    pub fn look(
-        &mut self,
-        world: &World,
-        addresses: &Addresses,
-        now: i64,
-        wall: Timestamp,
-        counts: &mut Counts,
-    ) -> Verdict {
-        let policies = world.setup().policies();
-        let placed = policies.filter_map(|policy| Some((policy, addresses.get(&policy.name)?)));
-        let placed: Vec<(&Policy, &Arc<str>)> = placed.collect();
-        for incident in world.incidents() {
-            // what a process took with it may have been told, or never happened
-            let gone = self.rolled_back.contains(&incident.id);
-            if gone || incident.subject != Subject::Series || incident.inside.is_some() {
-                continue;
-            }
-            let watched = self.watched.entry(incident.id).or_default();
-            if std::mem::replace(&mut watched.over, !incident.is_open()) && watched.over {
-                continue;
-            }
-            // the rest of what was heard is looked at beside it
-            let mut watched = std::mem::take(watched);
-            let verdict = self.look_at(incident, &mut watched, world, &placed, (now, wall), counts);
-            self.watched.insert(incident.id, watched);
-            verdict?;
-        }
-        Ok(())
-    }
-
-    fn look_at(
-        &self,
-        incident: &Incident,
-        watched: &mut Watched,
-        world: &World,
-        placed: &[(&Policy, &Arc<str>)],
-        (now, wall): (i64, Timestamp),
-        counts: &mut Counts,
-    ) -> Verdict {
-        let (mut held, mut routed) = (None, None);
-        let heard = self.heard.of(incident.id);
-        for &(policy, address) in placed {
-            let wanted = incident.is_open()
-                && policy.levels.contains(incident.level)
-                && routed
-                    .get_or_insert_with(|| Routed::new(world, incident))
-                    .reaches(policy);
-            if !wanted {
-                forget(&mut watched.listening, &policy.name);
-                forget(&mut watched.due, address);
-                continue;
-            }
-            let listens_since = since(&mut watched.listening, &policy.name, now);
-            let after = i64::try_from(policy.after.as_millis()).unwrap_or(0);
-            let held = *held.get_or_insert_with(|| is_held(world, incident, wall));
-            if now < listens_since + after {
-                continue;
-            }
-            if held {
-                if !self.knows(heard, address, incident, policy) {
-                    counts.add("held outside its hours");
-                }
-                continue;
-            }
-            let base =
-                || links::dedup_key(&incident.instance, &incident.group, &incident.series, None);
-            if self.knows(heard, address, incident, policy) {
-                watched.owes(address, base, now);
-                forget(&mut watched.due, address);
-                continue;
-            }
-            let since = since(&mut watched.due, address, now);
-            let excused = self.excused.get(address).copied().unwrap_or(i64::MIN);
-            if now - since.max(excused) > LATEST && !self.confused.contains(address) {
-                return Err((
-                    "told too late, or never",
-                    format!(
-                        "{} {} {} to {address}, due since {since}",
-                        incident.group, incident.series, incident.level
-                    ),
-                ));
-            }
-            if now - since > MINUTE {
-                watched.owes(address, base, now);
-            }
-        }
-        Ok(())
-    }
-
-    fn knows(
-        &self,
-        heard: &[ears::Ear],
-        address: &Arc<str>,
-        incident: &Incident,
-        policy: &Policy,
-    ) -> bool {
-        let knows = |recipient: &Arc<str>| {
-            let heard = ears::find(heard, address, recipient);
-            heard.is_some_and(|heard| heard.word == "open" && heard.level == incident.level)
-        };
-        match policy.recipients.is_empty() {
-            true => knows(&self.nobody.0),
-            false => policy.recipients.iter().all(knows),
-        }
     }
 
     /// Everything has been quiet for long: every last word must be true.
@@ -756,7 +636,7 @@ impl Told {
                 .map_or(Level::Ok, |heard| heard.level);
             // taken without an answer, and its hours ended before it could be repeated
             let unsure = heard.is_some_and(|heard| heard.known == Known::Unsure);
-            if last != delivery.told && unsure && is_held(world, incident, wall) {
+            if last != delivery.told && unsure && owed::is_held(world, incident, wall) {
                 if incident.is_open() {
                     may_be_open();
                 }
@@ -808,42 +688,7 @@ impl Told {
                 return Err(("a page stays open", format!("{} at {}", page.1, page.0)));
             }
         }
-        self.nothing_lost(world, addresses, wall)
-    }
-
-    fn nothing_lost(&self, world: &World, addresses: &Addresses, _wall: Timestamp) -> Verdict {
-        let watched = self.watched.iter();
-        let owed =
-            watched.flat_map(|(id, watched)| watched.owed.iter().map(move |owed| (id, owed)));
-        for (id, (address, key, since)) in owed {
-            let Some((name, _)) = addresses.iter().find(|(_, there)| *there == address) else {
-                continue;
-            };
-            let Some(policy) = world.setup().policy(name) else {
-                continue;
-            };
-            let gone = self.rolled_back.contains(id) || self.confused.contains(address);
-            if gone || world.incident(*id).is_some() {
-                continue;
-            }
-            // it is over, and was due to be told
-            let heard = self.heard.of(*id).iter();
-            let heard = || heard.clone().filter(|(there, ..)| there == address);
-            let closed = || self.closed.get(&(Arc::clone(address), key.clone()));
-            if policy.keyed && closed().is_some_and(|closed| closed >= since) {
-                continue;
-            }
-            if heard().next().is_none() {
-                return Err(("never told, nor of its end", format!("{id} at {address}")));
-            }
-            if policy.resolved
-                && !policy.keyed
-                && heard().any(|(.., heard)| heard.word == "open" && heard.wants_end)
-            {
-                return Err(("its end was never told", format!("{id} at {address}")));
-            }
-        }
-        Ok(())
+        self.nothing_lost(world, addresses)
     }
 }
 
@@ -856,44 +701,4 @@ fn who(sending: &Sending, recipient: &Arc<str>) -> Who {
 /// The page that it is about.
 fn page(sending: &Sending) -> Under {
     (Arc::clone(&sending.address), sending.id.clone())
-}
-
-/// Whether nothing new is told of the incident's group at this hour.
-fn is_held(world: &World, incident: &Incident, wall: Timestamp) -> bool {
-    let mut groups = world.setup().groups.iter();
-    let group = groups.find(|group| group.name == incident.group);
-    group.is_none_or(|group| {
-        let active = group.active.as_ref();
-        active.is_some_and(|active| !active.covers(wall))
-    })
-}
-
-/// Who is told of one incident, as routes and fallbacks say.
-struct Routed<'a> {
-    incident: &'a Incident,
-    routes: Vec<Arc<str>>,
-    /// Its alert is configured.
-    configured: bool,
-}
-
-impl<'a> Routed<'a> {
-    fn new(world: &World, incident: &'a Incident) -> Self {
-        let (setup, about) = (world.setup(), &incident.about);
-        let (group, series, notify) = (&incident.group, &incident.series, about.notify.as_deref());
-        Self {
-            incident,
-            routes: setup.routed(group, series, &about.labels, notify),
-            configured: setup.groups.iter().any(|other| other.name == *group),
-        }
-    }
-
-    fn reaches(&self, policy: &Policy) -> bool {
-        let (also, name) = (&self.incident.also, &policy.name);
-        self.configured && (also.contains(name) || self.routes.contains(name))
-    }
-}
-
-/// Whether the receiver is told of the incident.
-pub fn routed(world: &World, incident: &Incident, policy: &Policy) -> bool {
-    Routed::new(world, incident).reaches(policy)
 }

@@ -102,6 +102,6 @@ fn is_off(incident: &Incident, world: &World, wall: Timestamp) -> bool {
     hours.is_some_and(|hours| !hours.covers(wall))
 }
 
-fn millis(span: std::time::Duration) -> i64 {
+pub(super) fn millis(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
