@@ -48,9 +48,22 @@ const DEADLINE: i64 = 30 * SECOND;
 /// How long a fetch may take.
 const TIMEOUT: i64 = 30 * SECOND;
 
-/// Incidents that are over and still owed to somebody: a series that flaps at
-/// each slot while a receiver is down for hours leaves one each time.
+/// No more than this is ever held, however long the trouble: what is owed is the newest
+/// state of each incident, not a queue, and only incidents that are over and owed to
+/// somebody add up: a series that flaps at each slot while a receiver is down for hours
+/// leaves one each time. The world's own part is what [`super::scenario`] has.
 const OWED: usize = 2000;
+
+/// Deliveries of one incident: five receivers, one of them with three addresses, and
+/// as many that moved or are called otherwise and are told its end.
+const DELIVERIES: usize = 14;
+
+/// Of these, those of one receiver.
+const RECIPIENTS: usize = 3;
+
+/// Series that are known of all groups: 30 metrics, and those of a group under its other
+/// name.
+const KNOWN: usize = 40;
 
 /// The longest sleep of a group's task.
 const NAP: i64 = 5 * SECOND;
@@ -1109,6 +1122,7 @@ impl<'s> Day<'s> {
         let Some(process) = &self.process else { return };
         let scene = scene(&process.desk.world, &self.configured, self.now, wall);
         let verdict = self.told.look(&scene, &mut self.counts);
+        let verdict = verdict.and_then(|()| is_bounded(scene.world, &self.disk));
         self.verdict(verdict);
     }
 
@@ -1790,7 +1804,7 @@ impl<'s> Day<'s> {
             differences.push(format!("(store) is open: {told}, the store fails: {fails}"));
         }
         let (all, deliveries) = (world.incidents().len(), world.deliveries().count());
-        if all > count + OWED || deliveries > 14 * all {
+        if all > count + OWED || deliveries > DELIVERIES * all {
             differences.push("more incidents and deliveries than there can be owed".to_owned());
         }
         if !differences.is_empty() {
@@ -1847,6 +1861,30 @@ fn scene<'a>(world: &'a World, configured: &'a Configured, now: i64, wall: Times
         addresses: &configured.addresses,
         now,
         wall,
+    }
+}
+
+/// Whether no more is held, here and on disk, than there can be.
+fn is_bounded(world: &World, disk: &Disk) -> Result<(), (&'static str, String)> {
+    let all = world.incidents().len();
+    let mut held: BTreeMap<&str, usize> = BTreeMap::new();
+    for ((_, receiver, _), _) in world.deliveries() {
+        *held.entry(receiver).or_default() += 1;
+    }
+    let most = held.values().copied().max().unwrap_or(0);
+    let groups = world.setup().groups.iter();
+    let known: usize = groups.map(|group| world.known(&group.name).len()).sum();
+    let (incidents, deliveries, series) = disk.synced();
+    let rows_fit = incidents <= KNOWN + OWED && deliveries <= DELIVERIES * (KNOWN + OWED);
+    match most <= RECIPIENTS * all && known <= KNOWN && series <= 2 * KNOWN && rows_fit {
+        true => Ok(()),
+        false => Err((
+            "more is held than there can be",
+            format!(
+                "{known} series, {all} incidents, {most} deliveries of one receiver; on disk \
+                 {series}, {incidents} and {deliveries} of all"
+            ),
+        )),
     }
 }
 

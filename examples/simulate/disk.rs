@@ -117,6 +117,17 @@ impl Disk {
         saved
     }
 
+    /// How many rows of incidents, deliveries and series are synced.
+    pub fn synced(&self) -> (usize, usize, usize) {
+        let Saved {
+            incidents,
+            deliveries,
+            series,
+            ..
+        } = &self.synced;
+        (incidents.len(), deliveries.len(), series.len())
+    }
+
     /// Rows of incidents and deliveries.
     pub fn rows(&mut self) -> (usize, usize) {
         self.sync();
