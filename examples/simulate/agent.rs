@@ -1430,6 +1430,10 @@ impl<'s> Day<'s> {
     fn send(&mut self, name: &Arc<str>, sending: Sending, waited: i64) {
         self.check_composed(&sending);
         self.check_written(&sending);
+        if sending.policy.keyed && !self.clock_is_set {
+            let verdict = self.told.paced(&sending, self.now);
+            self.verdict(verdict);
+        }
         if self
             .armed
             .is_some_and(|(point, _)| point == Point::HandedOut)

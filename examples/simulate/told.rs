@@ -140,6 +140,8 @@ pub struct Told {
     silenced: BTreeSet<Arc<str>>,
     /// Since when there is that silence.
     silent_since: i64,
+    /// When messages lately went one way, in one process.
+    sent: BTreeMap<(Arc<str>, u64), Vec<i64>>,
     /// Since when receivers are tried without a break.
     tried_since: i64,
 }

@@ -155,6 +155,27 @@ impl Told {
         self.silenced.append(&mut receivers);
     }
 
+    /// Who keeps incidents by key is told no faster than PagerDuty takes it: a burst of
+    /// 20, then 95 a minute.
+    pub fn paced(&mut self, sending: &Sending, now: i64) -> Verdict {
+        let way = (Arc::clone(&sending.address), sending.life);
+        let sent = self.sent.entry(way).or_default();
+        sent.retain(|at| now - at < 2 * MINUTE);
+        sent.push(now);
+        let count = |since: i64| sent.iter().filter(|at| **at >= since).count() as i64;
+        let too_many = |since: &&i64| count(**since) > 21 + (now - **since) * 95 / MINUTE;
+        match sent.iter().find(too_many) {
+            None => Ok(()),
+            Some(since) => {
+                let (count, lasted) = (count(*since), now - since);
+                Err((
+                    "faster than the pace",
+                    format!("{count} in {lasted} ms to {}", sending.address),
+                ))
+            }
+        }
+    }
+
     /// From now on receivers are tried again without a break.
     pub fn tried_since(&mut self, now: i64) {
         self.tried_since = now;
