@@ -79,6 +79,9 @@ pub enum Event {
         job: Box<Job>,
         /// One for each recipient.
         outcomes: Vec<Outcome>,
+        /// When it ended. The way to the receiver pauses from then on; what failed has to
+        /// be ready when that is over, however long the keeper is busy now.
+        at: Timestamp,
     },
     /// There is a new configuration.
     Reload(Box<Reload>),
@@ -279,8 +282,8 @@ impl Keeper {
                 let group = asked.then_some(group);
                 Answer::Judged { slot, group, done }
             }
-            Event::Settled { job, outcomes } => {
-                self.desk.world.settled(&job, &outcomes, now());
+            Event::Settled { job, outcomes, at } => {
+                self.desk.world.settled(&job, &outcomes, at);
                 Answer::Nobody
             }
             Event::Reload(reload) => {

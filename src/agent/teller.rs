@@ -117,13 +117,14 @@ impl Teller {
                 attempt(sending, sender.patience(), job.recipients.len()).await
             }
         };
-        self.record(&job, &outcomes);
-        let _ = self.events.send(Event::Settled { job, outcomes }).await;
+        let at = now();
+        self.record(&job, &outcomes, at);
+        let _ = self.events.send(Event::Settled { job, outcomes, at }).await;
     }
 
     /// Says in the log what came of it, and paces the way accordingly.
-    fn record(&self, job: &Job, outcomes: &[Outcome]) {
-        self.with_line(|line, now| line.settled(outcomes, now));
+    fn record(&self, job: &Job, outcomes: &[Outcome], at: Timestamp) {
+        self.with_line(|line, _| line.settled(outcomes, at));
         for (recipient, outcome) in job.recipients.iter().zip(outcomes) {
             let (receiver, incident) = (&*self.name, job.incident);
             match outcome {

@@ -130,6 +130,41 @@ async fn nothing_is_told_before_it_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_failed_is_tried_again_so_long_after_the_end_of_the_attempt_not_after_the_keeper_hears_of_it()
+ {
+    let mut play = Play::start();
+    play.evaluated(25.0).await;
+    let work = play.next().await;
+    let (_, written) = play.batch().await;
+    written.send(Ok(())).unwrap();
+    let Ok(Work::Tell(job, _)) = work.await else {
+        panic!("nothing to tell");
+    };
+    let wait = Duration::from_secs(30);
+    let outcome = crate::alert::delivery::Outcome::Later {
+        why: "no".to_owned(),
+        after: Some(wait),
+        pause: true,
+        unsure: false,
+    };
+    // an instant that is surely not the keeper's own
+    let (at, outcomes) = (now().plus(Duration::from_secs(3)), vec![outcome]);
+    let event = Event::Settled { job, outcomes, at };
+    assert!(play.events.send(event).await.is_ok());
+    // others say that an attempt is made
+    let tried_again = loop {
+        let (batch, written) = play.batch().await;
+        written.send(Ok(())).unwrap();
+        let mut deliveries = batch.deliveries.into_iter();
+        let next_try = deliveries.find_map(|(_, delivery)| delivery?.next_try);
+        if next_try.is_some() {
+            break next_try;
+        }
+    };
+    assert_eq!(tried_again, Some(at.plus(wait)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn commit_slower_than_five_seconds_is_a_failure_that_holds_nobody_up() {
     let mut play = Play::start();
     let begun = Instant::now();
