@@ -1512,6 +1512,8 @@ impl<'s> Day<'s> {
             smtp: !sending.policy.recipients.is_empty(),
         };
         if let Some(fault) = fault {
+            // it may be over before anybody looks
+            self.told.excuse(&sending.address, self.now);
             self.counts.add(match fault {
                 ReceiverFault::Hangs => "receiver: hangs",
                 ReceiverFault::TakesAndHangs => "receiver: takes and hangs",

@@ -601,7 +601,8 @@ impl Told {
 
     /// Something at or near this address keeps it from being told.
     pub fn excuse(&mut self, address: &Arc<str>, now: i64) {
-        self.excused.insert(Arc::clone(address), now);
+        let until = self.excused.entry(Arc::clone(address)).or_insert(now);
+        *until = now.max(*until);
     }
 
     /// Everything has been quiet for long: every last word must be true.

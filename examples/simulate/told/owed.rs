@@ -360,8 +360,11 @@ impl Told {
             if self.confused.contains(address) {
                 continue;
             }
+            // between two looks it may have left what is listened to and come back
+            let stands = millis(scene.wall.since(incident.changed));
+            let due = since.max(now - stands + millis(policy.after));
             let excused = self.excused.get(address).copied().unwrap_or(i64::MIN);
-            if now - since.max(excused) > LATEST {
+            if now - due.max(excused) > LATEST {
                 return Err((
                     "told too late, or never",
                     format!(
@@ -376,9 +379,6 @@ impl Told {
             // what was taken meanwhile was another state: what is owed is owed since then
             let there = heard.iter().filter(|(other, ..)| other == address);
             let taken = there.map(|(.., heard)| heard.at).max().unwrap_or(i64::MIN);
-            // between two looks it may have left what is listened to and come back
-            let stands = millis(scene.wall.since(incident.changed));
-            let due = since.max(now - stands + millis(policy.after));
             let tried = due.max(self.tried_since).max(taken);
             if now - tried > millis(policy.fallback_after) + SOON {
                 late.push((incident.id, policy));
